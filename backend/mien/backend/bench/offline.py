@@ -1,0 +1,97 @@
+"""What the models cost by themselves, without a daemon.
+
+Knows how to time decode, motion, enrolment and loading on one core. Refuses to know transport.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from mien.backend.bench.figures import Figure, Findings, time_ms
+from mien.models.character import Character, load
+from mien.models.codec.decoder import Decoder
+from mien.models.enrolment import enroll
+from mien.models.motion import HOP_SAMPLES, Controls, Motion
+from mien.models.motion.signal import SignalMotion
+
+FRAMES = 300
+ENROLMENTS = 3
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Hold this process to one core, where the system can do that."""
+    if sys.platform != "linux":
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def measure(findings: Findings, portrait: Path, motion: Motion) -> Character:
+    """Enrolment, loading, motion and decode; returns the character for what comes next."""
+    first_s, taken_s, character = _enrolments(portrait)
+    findings.add(Figure.of("enrolment, first in a process", "s", [first_s]))
+    findings.add(Figure.of("enrolment, afterwards", "s", taken_s))
+    _file(findings, character)
+    with one_core():
+        _motion(findings)
+        _decode(findings, character, motion)
+    return character
+
+
+def _enrolments(portrait: Path) -> tuple[float, list[float], Character]:
+    taken_s = []
+    for _ in range(1 + ENROLMENTS):
+        started = time.perf_counter()
+        character = enroll(portrait)
+        taken_s.append(time.perf_counter() - started)
+    return taken_s[0], taken_s[1:], character
+
+
+def _file(findings: Findings, character: Character) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.mien"
+        character.save(path)
+        size_mb = path.stat().st_size / 1e6
+        loads_ms = time_ms(lambda: load(path), 30)
+    findings.add(Figure.of("character file", "MB", [size_mb], 6.0))
+    findings.add(Figure.of("character file, load", "ms", loads_ms, 50.0))
+
+
+def _motion(findings: Findings) -> None:
+    generator = SignalMotion()
+    state = generator.new_state(1)
+    sound = np.random.default_rng(0).normal(0, 0.1, (1, HOP_SAMPLES * generator.block_frames))
+    audio = sound.astype(np.float32)
+    controls, mask = [Controls.neutral(generator.block_frames)], np.ones(1, np.bool_)
+    steps_ms = time_ms(lambda: generator.step(state, audio, controls, mask), FRAMES)
+    findings.add(Figure.of("motion, one actor, one step of 40 ms", "ms", steps_ms))
+    findings.add(Figure.of("motion state of an actor", "KB", [state.lane_bytes / 1e3]))
+
+
+def _decode(findings: Findings, character: Character, motion: Motion) -> None:
+    started = time.perf_counter()
+    decoder = Decoder(character)
+    findings.add(Figure.of("decoder, preparation", "ms", [(time.perf_counter() - started) * 1e3]))
+    frame = decoder.decode(motion.dynamics[0], motion.pose[0])
+    times_ms = []
+    for i in range(FRAMES):
+        k = i % len(motion)
+        started_ns = time.perf_counter_ns()
+        decoder.decode(motion.dynamics[k], motion.pose[k], out=frame)
+        times_ms.append((time.perf_counter_ns() - started_ns) / 1e6)
+    findings.add(Figure.of("decode, 512×512, one core", "ms", times_ms, 10.0))
+    findings.add(Figure.of("decoder state of an actor", "MB", [decoder.state_bytes / 1e6]))

@@ -1,0 +1,181 @@
+"""The commands and their arguments.
+
+Knows what each command is called and takes, and turns problems into one line and an exit status.
+Refuses to know how anything is done: every command hands over to a module of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.backend.cli.problems import message_for
+
+app = typer.Typer(
+    name="mien",
+    help="Talking faces for game characters: a portrait and sound in, a live texture out.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+Seed = Annotated[int, typer.Option(help="Same line, seed and version: same motion.", min=0)]
+Cues = Annotated[Path | None, typer.Option(help="JSON file of cues; docs/cues.md says how.")]
+Emotion = Annotated[
+    str | None, typer.Option(help="Hold an emotion through the line: happy, or sad=0.6.")
+]
+RunDir = Annotated[
+    Path | None, typer.Option(help="Run directory, if not the default (see `mien doctor`).")
+]
+
+
+@app.command()
+def enroll(
+    portrait: Annotated[Path, typer.Argument(help="A picture of one face.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="NAME.mien to write.")],
+    face: Annotated[int | None, typer.Option(help="Which face, when there are several.")] = None,
+    name: Annotated[str | None, typer.Option(help="The character's name.")] = None,
+    consent: Annotated[str, typer.Option(help="Who agreed to what; kept in the file.")] = "",
+    json: Json = False,
+) -> None:
+    """Make a character from a portrait."""
+    from mien.backend.cli.enroll import run as enroll_portrait
+
+    enroll_portrait(portrait, output, face=face, name=name, consent=consent, as_json=json)
+
+
+@app.command()
+def render(
+    character: Annotated[Path, typer.Argument(help="NAME.mien")],
+    line: Annotated[Path, typer.Argument(help="The sound to speak.")],
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", help="OUT.mp4, OUT_DIR/, OUT_%05d.png, or OUT.png (sheet)."),
+    ],
+    seed: Seed = 0,
+    cues: Cues = None,
+    emotion: Emotion = None,
+    json: Json = False,
+) -> None:
+    """Perform a line into a file, without a daemon."""
+    from mien.backend.cli.render import run as render_line
+
+    render_line(character, line, output, seed=seed, cues=cues, emotion=emotion, as_json=json)
+
+
+@app.command()
+def say(
+    character: Annotated[Path, typer.Argument(help="NAME.mien")],
+    line: Annotated[Path, typer.Argument(help="The sound to speak.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="OUT.mp4 of what came out of the ring.")
+    ] = None,
+    seed: Seed = 0,
+    cues: Cues = None,
+    emotion: Emotion = None,
+    run_dir: RunDir = None,
+    json: Json = False,
+) -> None:
+    """Perform a line live, through the daemon (a private one if none runs)."""
+    from mien.backend.cli.say import run as say_line
+
+    say_line(
+        character, line, output, seed=seed, cues=cues, emotion=emotion, run_dir=run_dir,
+        as_json=json,
+    )  # fmt: skip
+
+
+@app.command()
+def serve(
+    run_dir: RunDir = None,
+    tcp: Annotated[
+        str | None, typer.Option(help="Listen on [HOST:]PORT with CURVE, not in the run directory.")
+    ] = None,
+    max_actors: Annotated[int, typer.Option(help="Refuse more actors than this.", min=1)] = 64,
+    until_stdin_closes: Annotated[
+        bool, typer.Option(help="End when standard input does: no daemon outlives its starter.")
+    ] = False,
+) -> None:
+    """Run the daemon in the foreground."""
+    from mien.backend.cli.serve import run as serve_stage
+
+    serve_stage(run_dir, tcp=tcp, max_actors=max_actors, until_stdin_closes=until_stdin_closes)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Print what this machine offers and what mien will use."""
+    from mien.backend.cli.doctor import examine
+    from mien.backend.cli.report import print_json
+
+    report = examine()
+    if json:
+        print_json(report)
+    else:
+        from rich.console import Console
+
+        from mien.backend.cli.doctor_view import show
+
+        show(report, Console())
+
+
+@app.command()
+def top(
+    once: Annotated[bool, typer.Option(help="Print once and end.")] = False,
+    every: Annotated[float, typer.Option(help="Seconds between looks.", min=0.1)] = 1.0,
+    run_dir: RunDir = None,
+    json: Json = False,
+) -> None:
+    """Show the actors of the running daemon."""
+    from mien.backend.cli.top import run as watch
+
+    watch(run_dir, once=once or json, every_s=every, as_json=json)
+
+
+@app.command()
+def bench(
+    seconds: Annotated[float, typer.Option(help="How long one actor performs.", min=2.0)] = 60.0,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Measure with this portrait, not a shipped one.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Only these parts: offline, ring or live.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option(help="Print for docs/benchmarks.md.")] = False,
+    json: Json = False,
+) -> None:
+    """Measure this machine: decode, motion, enrolment, latency, frame rate."""
+    from mien.backend.bench import run as measure
+
+    measure(seconds=seconds, portrait=portrait, only=only, as_json=json, as_markdown=markdown)
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run one command; 0 done, 1 not done, 2 bad input, 130 interrupted."""
+    try:
+        words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+        result = app(args=words, prog_name="mien", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does: not a problem of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as problem:
+        message = message_for(problem)
+        if message is None:
+            raise
+        _tell(message)
+        return 2
+
+
+def _tell(message: str) -> None:
+    print(f"mien: {message}", file=sys.stderr)

@@ -1,0 +1,67 @@
+"""`mien top`: the stage of a running daemon, looked at again and again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from mien.backend.cli.report import print_json
+from mien.protocol import ActorStats, Client, Stats
+
+
+def run(run_dir: Path | None, *, once: bool, every_s: float, as_json: bool) -> None:
+    """Show until interrupted, or once. Raises DaemonNotRunningError."""
+    with Client.connect(run_dir, name="mien top", timeout_s=3.0) as client:
+        stats = client.stats()
+        if as_json:
+            print_json(asdict(stats))
+        elif once:
+            Console().print(table(stats))
+        else:
+            _watch(client, every_s)
+
+
+def table(stats: Stats) -> Table:
+    """The stage as a table."""
+    title = (
+        f"up {stats.uptime_us / 1e6:.0f} s, {stats.cpu_fraction:.0%} of a core, "
+        f"{stats.memory_bytes >> 20} MiB, {stats.sessions} clients, {stats.characters} characters"
+    )
+    shown = Table(title=title, title_justify="left")
+    for name in ("actor", "character", "client", "line"):
+        shown.add_column(name)
+    for name in ("fps", "frames", "dropped", "late", "p50 ms", "p95 ms", "sound ahead"):
+        shown.add_column(name, justify="right")
+    shown.add_column("ring")
+    for actor in stats.actors:
+        shown.add_row(*_cells(actor))
+    return shown
+
+
+def _cells(actor: ActorStats) -> tuple[str, ...]:
+    return (
+        str(actor.actor_id),
+        actor.character_name,
+        actor.client_name,
+        str(actor.line_id) if actor.line_id else "idle",
+        f"{actor.fps:.1f}",
+        f"{actor.frames:,}",
+        f"{actor.dropped_frames:,}",
+        f"{actor.deadline_misses:,}",
+        f"{actor.latency_p50_ms:.1f}",
+        f"{actor.latency_p95_ms:.1f}",
+        f"{actor.buffered_audio_us / 1e6:.1f} s",
+        actor.ring_kind,
+    )
+
+
+def _watch(client: Client, every_s: float) -> None:
+    with Live(table(client.stats()), auto_refresh=False, screen=False) as live:
+        while True:
+            time.sleep(every_s)
+            live.update(table(client.stats()), refresh=True)

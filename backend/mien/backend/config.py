@@ -1,0 +1,52 @@
+"""What can be set about a daemon, with defaults that work.
+
+Knows values only. Refuses to read the environment or files: that happens at the entry point.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mien.protocol import limits
+
+FRAME_US = 40_000  # 25 Hz, the rate of the motion models
+
+
+def _decode_threads() -> int:
+    # Two at least: until an actor is known to be slow, it must leave a thread to the others.
+    return max(2, (os.cpu_count() or 2) // 2)
+
+
+@dataclass(frozen=True)
+class PacingConfig:
+    """When frames are made. All times in microseconds of the monotonic clock."""
+
+    grid_us: int = 10_000  # actors tick on multiples of this, so that their steps can be batched
+    jitter_us: int = 8_000  # a line begins this much after its first frame's audio is there
+    grace_us: int = 12_000  # a frame waits this long for late audio before it counts as underrun
+    min_gap_us: int = 16_000  # between two frames of one actor, when a line's start moves its tick
+    max_catch_up_frames: int = 25  # motion steps made up for in one tick after a stall
+    hold_retry_us: int = 1_000_000  # an actor in trouble tries again this often
+
+
+@dataclass(frozen=True)
+class DaemonConfig:
+    """One daemon. `tcp` is None for `ipc://` in the run directory, else "[HOST:]PORT"."""
+
+    run_dir: Path | None = None
+    tcp: str | None = None
+    ring: str = "auto"  # or the name of one ring kind, then nothing else is offered
+    frame_px: int = 512
+    ring_slots: int = 8
+    lease_ms: int = limits.DEFAULT_LEASE_MS
+    max_actors: int = 64
+    max_characters_per_session: int = 64
+    max_lines_per_actor: int = limits.DEFAULT_LINES_PER_ACTOR
+    line_window_bytes: int = limits.DEFAULT_CREDIT_BYTES  # audio of one line that may wait
+    max_sessions: int = 256
+    decode_threads: int = field(default_factory=_decode_threads)
+    enrolment_timeout_s: float = 120.0
+    models: str = "mien.backend.modelset:RealModels"  # module:class of what performs
+    pacing: PacingConfig = field(default_factory=PacingConfig)

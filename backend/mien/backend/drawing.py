@@ -1,0 +1,180 @@
+"""Motion to pixels in the ring, on a few threads of its own.
+
+Knows one actor's decoder and ring (`Canvas`), and how to share threads so that an actor whose
+decoder is slow or broken takes time from nobody else: it has one frame in work at most, skips what
+it cannot draw, and all slow actors share one thread of their own. Refuses to know lines, clients
+and sockets.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from mien.backend.actor import Shot
+from mien.backend.clock import now_us
+from mien.backend.config import FRAME_US
+from mien.backend.meters import ActorMeter
+from mien.backend.rings.base import Pixels, Ring
+from mien.models.motion.types import F32
+from mien.protocol.wire import FrameFlag
+
+_LOG = logging.getLogger(__name__)
+_SLOW_SHARE = 0.2  # how much the newest frame counts in the running mean
+
+
+class Decoder(Protocol):
+    """`mien.models.codec.Decoder`, as far as it is used here."""
+
+    def decode(self, dynamics: F32, pose: F32, out: Pixels | None = None) -> Pixels:
+        """Draws dynamics [52] and pose [6] into `out` [H, W, 4]."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What became of a shot. `frame_id` is 0 when nothing could be shown."""
+
+    shot: Shot
+    frame_id: int
+    slot: int
+    flags: FrameFlag
+    error: Exception | None = None  # to be told; only the first of a row
+
+
+Report = Callable[[Drawn], None]
+
+
+class Canvas:
+    """One actor's decoder, ring and figures. One thread draws at a time."""
+
+    def __init__(
+        self, actor_id: int, decoder: Decoder, ring: Ring, report: Report, retry_us: int
+    ) -> None:
+        self.actor_id = actor_id
+        self.ring = ring
+        self.decoder = decoder
+        self.meter = ActorMeter()
+        self.busy = False
+        self._report = report
+        self._retry_us = retry_us
+        self._mean_us = 0.0
+        self._in_trouble = False
+        self._hold_until_us = 0
+        self._retired = False
+        self._lock = threading.Lock()
+
+    @property
+    def slow(self) -> bool:
+        """Whether drawing takes longer than a frame lasts."""
+        return self._mean_us > FRAME_US
+
+    def retire(self) -> None:
+        """Frees the ring, now or as soon as the frame in work is done."""
+        with self._lock:
+            self._retired = True
+            if not self.busy:
+                self.ring.close()
+
+    def draw(self, shot: Shot) -> None:
+        """Draws and shows one frame, or shows the last good one if that fails."""
+        started_us = now_us()
+        held = bool(shot.flags & FrameFlag.HELD) or started_us < self._hold_until_us
+        error: Exception | None = None
+        try:
+            drawn = self._hold(shot) if held else self._decode(shot)
+        except Exception as raised:  # whatever a decoder throws must not stop the stage
+            error = self._trouble(raised, started_us)
+            drawn = self._hold(shot)
+        if drawn.frame_id:
+            self._count(shot, now_us())
+        self._report(replace(drawn, error=error))
+        if not held:
+            self._mean_us += _SLOW_SHARE * (now_us() - started_us - self._mean_us)
+
+    def done(self) -> None:
+        """The frame in work is finished."""
+        with self._lock:
+            self.busy = False
+            if self._retired:
+                self.ring.close()
+
+    def _decode(self, shot: Shot) -> Drawn:
+        pixels = self.ring.begin()
+        try:
+            drawn = self.decoder.decode(shot.dynamics, shot.pose, out=pixels)
+            if drawn is not pixels:
+                pixels[...] = drawn
+        except BaseException:
+            self.ring.abort()
+            raise
+        self._in_trouble = False
+        frame_id, slot = self.ring.commit(
+            line_id=shot.line_id, pts_us=shot.pts_us, flags=shot.flags
+        )
+        return Drawn(shot, frame_id, slot, shot.flags)
+
+    def _hold(self, shot: Shot) -> Drawn:
+        flags = shot.flags | FrameFlag.HELD
+        shown = self.ring.hold(line_id=shot.line_id, pts_us=shot.pts_us, flags=flags)
+        return Drawn(shot, *(shown or (0, 0)), flags)
+
+    def _trouble(self, error: Exception, at_us: int) -> Exception | None:
+        """The error, if it is news."""
+        self._hold_until_us = at_us + self._retry_us
+        news, self._in_trouble = not self._in_trouble, True
+        if news:
+            _LOG.error("actor %d cannot be drawn; held", self.actor_id, exc_info=error)
+        return error if news else None
+
+    def _count(self, shot: Shot, at_us: int) -> None:
+        missed = at_us > shot.due_us + FRAME_US
+        self.meter.wrote(at_us, at_us - min(shot.heard_us, shot.due_us), missed)
+        _LOG.debug("actor %d line %d pts %d", self.actor_id, shot.line_id, shot.pts_us)
+
+
+class DrawingThreads:
+    """A few threads that draw, and one more that all slow actors share, in turn."""
+
+    def __init__(self, threads: int) -> None:
+        self._quick: _Jobs = queue.SimpleQueue()
+        self._slow: _Jobs = queue.SimpleQueue()
+        rows = [self._quick] * threads + [self._slow]
+        self._threads = [
+            threading.Thread(target=self._run, args=(row,), name=f"mien-draw-{i}", daemon=True)
+            for i, row in enumerate(rows)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, canvas: Canvas, shot: Shot) -> bool:
+        """Has the shot drawn; False if the actor's last one is still in work."""
+        if canvas.busy:
+            return False
+        canvas.busy = True
+        (self._slow if canvas.slow else self._quick).put((canvas, shot))
+        return True
+
+    def close(self) -> None:
+        """Finishes what is in work and ends the threads; a decoder that hangs is left behind."""
+        for thread in self._threads:
+            (self._slow if thread is self._threads[-1] else self._quick).put(None)
+        for thread in self._threads:
+            thread.join(timeout=2.0)
+
+    @staticmethod
+    def _run(jobs: _Jobs) -> None:
+        while (job := jobs.get()) is not None:
+            canvas, shot = job
+            try:
+                canvas.draw(shot)
+            except Exception:  # a ring that fails: nothing left to hold, the log must tell
+                _LOG.exception("actor %d: its ring failed", canvas.actor_id)
+            finally:
+                canvas.done()
+
+
+_Jobs = queue.SimpleQueue[tuple[Canvas, Shot] | None]

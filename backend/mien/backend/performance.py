@@ -1,0 +1,259 @@
+"""The performance thread: all actors, frame by frame, on time.
+
+Knows the loop: sleep until the next actor is due or a command comes, plan, step all due actors'
+motion as one batch, hand the shots to the drawing threads, tell what happened. It owns the
+generator, the lanes and the actors, and nobody else touches them; other threads ask through the
+methods marked so, which only leave a note. Refuses to know sockets and sessions.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mien.backend.actor import Actor
+from mien.backend.clock import now_us
+from mien.backend.config import DaemonConfig
+from mien.backend.drawing import Canvas, DrawingThreads
+from mien.backend.lanes import Lane, LaneBuckets
+from mien.backend.line import Line
+from mien.backend.modelset import ModelSet
+from mien.backend.news import News, held_message
+from mien.models.motion.limits import PoseLimits
+from mien.models.motion.types import MotionGenerator
+from mien.protocol import wire
+from mien.protocol.errors import MienError, NotFoundError, ResourceExhaustedError
+from mien.protocol.limits import DEFAULT_FADE_MS
+
+_LOG = logging.getLogger(__name__)
+_MAX_NOTES = 65_536
+
+
+@dataclass
+class Performer:
+    """An actor with its lane, its canvas and whom to tell."""
+
+    actor: Actor
+    canvas: Canvas
+    lane: Lane
+    news: News
+    reported_nan: int = 0
+
+
+@dataclass(frozen=True)
+class ActorLook:
+    """What Stats says of an actor beyond its meter."""
+
+    line_id: int
+    buffered_audio_us: int
+    state_bytes: int
+
+
+class Performance:
+    """Runs in a thread of its own from `start` to `stop`."""
+
+    def __init__(self, models: ModelSet, config: DaemonConfig) -> None:
+        self._models = models
+        self._config = config
+        self._notes: deque[Callable[[], None]] = deque()
+        self._bell = threading.Condition()
+        self._stopping = False
+        self._performers: dict[int, Performer] = {}
+        self._ready = threading.Event()
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="mien-performance", daemon=True)
+
+    # --- for other threads ------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begins; models are imported in the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread and frees every ring."""
+        with self._bell:
+            self._stopping = True
+            self._bell.notify()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10.0)
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Returns once the models are there; raises what kept them away."""
+        if not self._ready.wait(timeout_s):
+            raise ResourceExhaustedError("the models are still being loaded: try again")
+        if self._failure is not None:
+            raise MienError(f"the models cannot be loaded: {self._failure}") from self._failure
+
+    def post(self, note: Callable[[], None]) -> None:
+        """Has `note` run on the performance thread, soon."""
+        with self._bell:
+            if len(self._notes) >= _MAX_NOTES:
+                raise ResourceExhaustedError("the daemon is overloaded: try again")
+            self._notes.append(note)
+            self._bell.notify()
+
+    def heard(self, actor_id: int) -> None:
+        """New audio came for a line that waits for it."""
+        self.post(lambda: self._heard(actor_id))
+
+    # --- notes: these run on the performance thread -------------------------------------------
+
+    def add(self, canvas: Canvas, news: News, seed: int, limits: PoseLimits) -> None:
+        """A new actor begins to idle."""
+        actor = Actor(canvas.actor_id, self._generator, self._config.pacing, seed, now_us(), limits)
+        lane = self._lanes.take(seed)
+        self._performers[canvas.actor_id] = Performer(actor, canvas, lane, news)
+
+    def remove(self, actor_id: int) -> None:
+        """The actor is gone; its ring with it."""
+        performer = self._performers.pop(actor_id, None)
+        if performer is not None:
+            self._lanes.give_back(performer.lane)
+            performer.canvas.retire()
+
+    def actor(self, actor_id: int) -> Actor:
+        """Raises NotFoundError."""
+        performer = self._performers.get(actor_id)
+        if performer is None:
+            raise NotFoundError(f"no actor {actor_id}")
+        return performer.actor
+
+    def say(self, actor_id: int, line: Line, replace: bool) -> None:
+        """Another line for an actor."""
+        performer = self._performers.get(actor_id)
+        if performer is None:
+            return
+        if replace:
+            performer.actor.interrupt(DEFAULT_FADE_MS * 1000)
+        performer.actor.say(line)
+        performer.actor.heard(now_us())
+
+    def interrupt(self, actor_id: int, fade_us: int) -> tuple[int, int]:
+        """Ends what an actor says. Returns (line, pts), 0 if nothing was said."""
+        return self.actor(actor_id).interrupt(fade_us)
+
+    def look(self, actor_id: int) -> ActorLook:
+        """Figures of one actor."""
+        performer = self._performers.get(actor_id)
+        if performer is None:
+            return ActorLook(0, 0, 0)
+        lines = performer.actor.lines
+        decoder_bytes = getattr(performer.canvas.decoder, "state_bytes", 0)
+        return ActorLook(
+            performer.actor.line.line_id if performer.actor.line else 0,
+            sum(line.buffered_us for line in lines),
+            self._lanes.lane_bytes
+            + performer.canvas.ring.size_bytes
+            + sum(line.buffered_bytes for line in lines)
+            + int(decoder_bytes),
+        )
+
+    def _heard(self, actor_id: int) -> None:
+        performer = self._performers.get(actor_id)
+        if performer is not None:
+            performer.actor.heard(now_us())
+
+    # --- the loop -----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        # A thread that computes in Python may keep the interpreter this long from one with a frame
+        # to make; the usual 5 ms is an eighth of a frame, several times a frame.
+        sys.setswitchinterval(0.001)
+        try:
+            self._models.warm()
+            self._generator: MotionGenerator = self._models.generator()
+            self._lanes = LaneBuckets(self._generator)
+            self._drawing = DrawingThreads(self._config.decode_threads)
+        except Exception as error:  # told to everyone who wants an actor
+            _LOG.exception("the models cannot be loaded")
+            self._failure = error
+            self._ready.set()
+            return
+        self._ready.set()
+        _LOG.info("models ready: %s", self._models.profile)
+        try:
+            while self._wait():
+                self._run_notes()
+                self._tick(now_us())
+        finally:
+            self._drawing.close()
+            for actor_id in list(self._performers):
+                self.remove(actor_id)
+
+    def _wait(self) -> bool:
+        """Sleeps until something is due; False when it is time to stop."""
+        with self._bell:
+            if not self._notes and not self._stopping:
+                due_us = min((p.actor.due_us for p in self._performers.values()), default=None)
+                timeout_s = None if due_us is None else max(due_us - now_us(), 0) / 1e6
+                if timeout_s != 0:
+                    self._bell.wait(timeout_s)
+            return not self._stopping
+
+    def _run_notes(self) -> None:
+        with self._bell:
+            notes = list(self._notes)
+            self._notes.clear()
+        for note in notes:
+            try:
+                note()
+            except Exception:  # notes answer for their own errors; this one did not
+                _LOG.exception("a command failed")
+
+    def _tick(self, at_us: int) -> None:
+        due = [p for p in self._performers.values() if p.actor.due_us <= at_us]
+        for performer in due:
+            performer.actor.plan(at_us)
+        while hungry := [p for p in due if p.actor.wants_block()]:
+            self._step(hungry, at_us)
+        for performer in sorted(due, key=lambda p: p.actor.due_us):
+            self._mind_line(performer)
+            self._dispatch(performer)
+
+    def _step(self, hungry: list[Performer], at_us: int) -> None:
+        for performer in hungry:
+            seed, performer.actor.reset_seed = performer.actor.reset_seed, None
+            if seed is not None:
+                self._lanes.reset(performer.lane, seed)
+        feeds = {p.lane: p.actor.script.feed(p.actor.clock_frame) for p in hungry}
+        made = self._lanes.step(feeds)
+        for performer in hungry:
+            block = made[performer.lane]
+            if isinstance(block, Exception):
+                self._fail(performer, block, at_us)
+            else:
+                performer.actor.script.give(block)
+
+    def _fail(self, performer: Performer, error: Exception, at_us: int) -> None:
+        actor = performer.actor
+        if actor.fail(at_us + self._config.pacing.hold_retry_us):
+            _LOG.error("actor %d has no motion; held", actor.actor_id, exc_info=error)
+            performer.news.error(0, wire.DataErrorCode.INTERNAL, held_message(error))
+
+    def _dispatch(self, performer: Performer) -> None:
+        actor = performer.actor
+        shot = actor.take_shot()
+        if shot is not None and not self._drawing.submit(performer.canvas, shot):
+            actor.lost(shot)
+            self._tell(performer)
+        performer.canvas.meter.dropped = actor.dropped
+
+    def _tell(self, performer: Performer) -> None:
+        happenings, performer.actor.happenings = performer.actor.happenings, []
+        performer.news.happened(happenings)
+
+    def _mind_line(self, performer: Performer) -> None:
+        line = performer.actor.line
+        if line is None:
+            return
+        if line.not_finite and performer.reported_nan != line.line_id:
+            performer.reported_nan = line.line_id
+            # Line 0: a notice, not the end of the line.
+            text = f"line {line.line_id}: samples that are not numbers are taken as silence"
+            performer.news.error(0, wire.DataErrorCode.INVALID, text)
+        if line.credit_due:
+            performer.news.credit(line)

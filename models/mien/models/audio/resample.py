@@ -1,0 +1,128 @@
+"""Any sample rate to 16 kHz, as a stream whose clock is exact.
+
+Knows a windowed-sinc polyphase filter and where every output sample lies in the input. Refuses to
+know formats or files. Output sample n lies at exactly n / 16000 s of the input's own clock: the
+filter is symmetric about that moment, so there is no delay to make up, only input to wait for.
+Any cut of the input gives the very same samples, because each is one dot product over one window.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.models.audio.errors import AudioError
+
+F32 = NDArray[np.float32]
+TARGET_RATE_HZ = 16_000
+MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
+
+_ZERO_CROSSINGS = 24
+_ROLL_OFF = 0.94  # of the lower Nyquist frequency, where the pass band ends
+_KAISER_BETA = 9.0  # some 90 dB down
+_MAX_PHASES = 640  # odd rates have more: their phases are interpolated between
+_BLOCK_OUTPUTS = 4096
+
+
+@lru_cache(maxsize=16)
+def _filter_bank(rate_hz: int) -> tuple[NDArray[np.float64], int, bool]:
+    """Return taps [phases + 1, width], the half width in input samples, and whether exact."""
+    common = gcd(rate_hz, TARGET_RATE_HZ)
+    phases = TARGET_RATE_HZ // common
+    exact = phases <= _MAX_PHASES
+    phases = phases if exact else _MAX_PHASES
+    cut = _ROLL_OFF * min(1.0, TARGET_RATE_HZ / rate_hz)
+    half = int(np.ceil(_ZERO_CROSSINGS / cut))
+    offset = np.arange(-half + 1, half + 1)
+    shift = offset[None, :] - np.arange(phases + 1)[:, None] / phases  # [phases + 1, 2 half]
+    window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (shift / half) ** 2, 0, 1)))
+    taps = cut * np.sinc(cut * shift) * window / np.i0(_KAISER_BETA)
+    taps /= taps.sum(1, keepdims=True)  # silence stays silent, a constant stays constant
+    return taps, half, exact
+
+
+class Resampler:
+    """One stream of mono sound from `rate_hz` to 16 kHz."""
+
+    def __init__(self, rate_hz: int) -> None:
+        if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+            raise AudioError(
+                "bad_rate", f"the sample rate must be {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, "
+                f"not {rate_hz}"
+            )  # fmt: skip
+        self.rate_hz = rate_hz
+        self._taps, self._half, self._exact = _filter_bank(rate_hz)
+        self._buffer = np.zeros(self._half - 1, np.float64)  # silence before the first sample
+        self._buffer_start = 1 - self._half  # index of the buffer's first sample in the input
+        self._received = 0
+        self._produced = 0
+        self._ended = False
+
+    @property
+    def wait_samples(self) -> int:
+        """Input samples that must have come after a moment before its output sample does."""
+        return 0 if self.rate_hz == TARGET_RATE_HZ else self._half
+
+    def feed(self, samples: F32) -> F32:
+        """Take input [n]; return the output that it completes, [m]."""
+        if self._ended:
+            raise ValueError("this stream has ended; begin a new one")
+        self._received += len(samples)
+        if self.rate_hz == TARGET_RATE_HZ:
+            self._produced += len(samples)
+            return np.asarray(samples, np.float32).copy()
+        self._buffer = np.concatenate([self._buffer, np.asarray(samples, np.float64)])
+        # Output n needs input up to floor(n * rate / 16000) + half.
+        last = self._buffer_start + len(self._buffer) - 1 - self._half
+        ready = (last + 1) * TARGET_RATE_HZ - 1
+        return self._produce(max(ready // self.rate_hz + 1, self._produced) if ready >= 0 else 0)
+
+    def end(self) -> F32:
+        """Return the rest, [m]: the whole stream has ceil(input * 16000 / rate) samples."""
+        if self._ended:
+            return np.zeros(0, np.float32)
+        received = self._received
+        total = -(-received * TARGET_RATE_HZ // self.rate_hz)
+        silence = np.zeros(self._half + 2, np.float32)
+        rest = np.zeros(0, np.float32)
+        if self.rate_hz != TARGET_RATE_HZ and received:
+            self._buffer = np.concatenate([self._buffer, silence])
+            rest = self._produce(total)
+        self._ended = True
+        return rest
+
+    def _produce(self, until: int) -> F32:
+        pieces = [np.zeros(0, np.float32)]
+        while self._produced < until:
+            upto = min(until, self._produced + _BLOCK_OUTPUTS)
+            n = np.arange(self._produced, upto, dtype=np.int64)
+            whole, part = np.divmod(n * self.rate_hz, TARGET_RATE_HZ)
+            first = whole - self._half + 1 - self._buffer_start
+            windows = np.lib.stride_tricks.sliding_window_view(self._buffer, 2 * self._half)[first]
+            pieces.append(self._dot(windows, part).astype(np.float32))
+            self._produced = upto
+        needed = self._produced * self.rate_hz // TARGET_RATE_HZ - self._half + 1
+        drop = max(needed - self._buffer_start, 0)
+        self._buffer = self._buffer[drop:].copy()
+        self._buffer_start += drop
+        return np.concatenate(pieces)
+
+    def _dot(self, windows: NDArray[np.float64], part: NDArray[np.int64]) -> NDArray[np.float64]:
+        phases = len(self._taps) - 1
+        if self._exact:
+            taps = self._taps[part * phases // TARGET_RATE_HZ]
+        else:
+            place = part * (phases / TARGET_RATE_HZ)
+            low = place.astype(np.int64)
+            share = (place - low)[:, None]
+            taps = (1 - share) * self._taps[low] + share * self._taps[low + 1]
+        return np.asarray((windows * taps).sum(1))
+
+
+def resample(samples: F32, rate_hz: int) -> F32:
+    """Return whole mono sound [n] at 16 kHz, [ceil(n * 16000 / rate)]."""
+    stream = Resampler(rate_hz)
+    return np.concatenate([stream.feed(samples), stream.end()])

@@ -1,0 +1,1 @@
+"""The codec: a character and its motion in, frames out."""

@@ -1,0 +1,128 @@
+"""The decoder: one character's motion in, RGBA frames out, at the portrait's own pixels.
+
+Holds everything a frame needs, prepared once; a frame allocates next to nothing. Not for several
+threads at once: give every thread its own decoder.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.models.character import Character
+from mien.models.codec import topology
+from mien.models.codec.basis import face_basis
+from mien.models.codec.compose import Area, Sampler, moving_area, over, over_shaded
+from mien.models.codec.eyes import build_eye, draw_eye
+from mien.models.codec.layers import build_layers
+from mien.models.codec.mouth import Mouth
+from mien.models.codec.pose import F64
+from mien.models.codec.rasteriser import rasterise
+from mien.models.codec.rig import EYES, Posed, Rig
+from mien.models.codec.shading import Shading
+from mien.models.codec.sheet import Sheet
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+I32 = NDArray[np.int32]
+
+FRAME_SIZE_PX = 512
+FACE_GRID, SHEET_GRID = 256, 128  # flow cells across the frame
+RIM = 1.08  # the face mesh reaches this far beyond the oval, where its alpha is zero
+
+
+def rim_triangles() -> I32:
+    """A band around the oval: landmarks inside, rim points (478 …) outside, [72, 3]."""
+    oval = np.array(topology.FACE_OVAL)
+    rim = topology.LANDMARKS + np.arange(len(oval))
+    a, b, c, d = oval, np.roll(oval, -1), np.roll(rim, -1), rim
+    return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]).astype(np.int32)
+
+
+class Decoder:
+    """Decodes one character."""
+
+    def __init__(self, character: Character) -> None:
+        arrays = character.arrays
+        self.rig = Rig({**character.geometry, "landmarks": arrays["landmarks"]})
+        self.layers = build_layers(arrays["portrait"], arrays["plate"], arrays["matte"], self.rig)
+        self.sheet = Sheet(self.rig, FRAME_SIZE_PX)
+        self.shading = Shading(self.rig.shape)
+        portrait = arrays["portrait"].astype(np.float32)
+        self.eyes = tuple(build_eye(portrait, self.rig, eye) for eye in EYES)
+        self.mouth = Mouth(portrait, self.rig, character.geometry["mouth_rest"], self.eyes)
+        self._face_triangles = np.concatenate([face_basis().triangles, rim_triangles()])
+        self._face_source = self._with_rim(self.rig.landmarks)
+        self._face_grid = np.zeros((FACE_GRID, FACE_GRID, 4), np.float32)
+        self._face_depth = np.zeros((FACE_GRID, FACE_GRID), np.float32)
+        self._sheet_grid = np.zeros((SHEET_GRID, SHEET_GRID, 2), np.float32)
+        self._sheet_depth = np.zeros((SHEET_GRID, SHEET_GRID), np.float32)
+        self._sampler = Sampler(FRAME_SIZE_PX)
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of what this decoder keeps, in bytes."""
+        own = [self._face_grid, self._face_depth, self._sheet_grid, self._sheet_depth]
+        layers = [self.layers.plate, self.layers.sheet, self.layers.face]
+        eyes = [a for eye in self.eyes for a in (eye.white, eye.iris)]
+        return sum(a.nbytes for a in [*own, *layers, *eyes, self.rig.basis])
+
+    @staticmethod
+    def _with_rim(points: F64) -> F64:
+        """Landmarks [478, 3] and the rim beyond the oval, [514, 3]."""
+        oval = points[list(topology.FACE_OVAL)]
+        return np.concatenate([points, oval.mean(0) + (oval - oval.mean(0)) * RIM])
+
+    def decode(self, dynamics: F32, pose: F32, out: U8 | None = None) -> U8:
+        """One frame: `dynamics` [52] in 0..1, `pose` [6] relative to the portrait.
+
+        Returns RGBA [512, 512, 4], straight alpha, sRGB (into `out` where given). Values beyond
+        their range are clipped, turns beyond the portrait's limits compressed.
+        """
+        if np.shape(dynamics) != (52,) or np.shape(pose) != (6,):
+            raise ValueError(
+                f"decode wants dynamics [52] and pose [6], got {np.shape(dynamics)} and "
+                f"{np.shape(pose)}"
+            )
+        if out is None:
+            out = np.empty((FRAME_SIZE_PX, FRAME_SIZE_PX, 4), np.uint8)
+        posed = self.rig.pose(dynamics, pose)
+        self._flow_sheet(posed)
+        area = self._flow_face(posed)
+        out[...] = self.layers.below
+        moving = moving_area(self._sheet_grid, FRAME_SIZE_PX)
+        if not moving.empty:
+            sheet, _ = self._sampler.sample(self.layers.sheet, self._sheet_grid, moving)
+            over(sheet, self.layers.plate[moving.window], out[moving.window])
+        if not area.empty:
+            face, flow = self._sampler.sample(self.layers.face, self._face_grid, area)
+            over_shaded(face, flow, out[area.window])
+        for eye in self.eyes:
+            draw_eye(out, eye, posed)
+        self.mouth.draw(out, posed, dynamics)
+        return out
+
+    def _flow_sheet(self, posed: Posed) -> None:
+        """Rasterise where the sheet's pixels come from."""
+        step = SHEET_GRID / FRAME_SIZE_PX
+        moved = self.sheet.move(posed)
+        flow = (self.sheet.nodes - moved)[:, :2].astype(np.float32)
+        points = moved.astype(np.float32)
+        points[:, :2] = (points[:, :2] + 0.5) * step - 0.5
+        rasterise(points, flow, self.sheet.triangles, self._sheet_grid, self._sheet_depth)
+
+    def _flow_face(self, posed: Posed) -> Area:
+        """Rasterise where the face's pixels come from; returns the area it touches."""
+        step = FACE_GRID / FRAME_SIZE_PX
+        moved = self._with_rim(posed.points)
+        values = np.ones((len(moved), 4), np.float32)
+        values[:, :2] = (self._face_source - moved)[:, :2]
+        gains = self.shading.gains(posed.shape)
+        values[: topology.LANDMARKS, 2] = gains
+        values[topology.LANDMARKS :, 2] = gains[list(topology.FACE_OVAL)]
+        points = moved.astype(np.float32)
+        points[:, :2] = (points[:, :2] + 0.5) * step - 0.5
+        rasterise(points, values, self._face_triangles, self._face_grid, self._face_depth)
+        low = np.clip(np.floor(moved[:, :2].min(0)) - 2, 0, FRAME_SIZE_PX).astype(int)
+        high = np.clip(np.ceil(moved[:, :2].max(0)) + 3, 0, FRAME_SIZE_PX).astype(int)
+        return Area(int(low[0]), int(low[1]), int(high[0]), int(high[1]))

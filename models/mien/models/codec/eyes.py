@@ -1,0 +1,225 @@
+"""Eyes: a sclera that stays, an iris that looks, seen through the slit between the lids.
+
+Both come from the portrait. The iris disc is lifted off, what the lids hid of it is completed from
+its own mirror image, and the white beneath is continued from the white around. Signed residuals
+keep the eye at rest equal to the portrait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mien.models.codec.layers import fill_from_known, smoothstep
+from mien.models.codec.openings import Opening, coverage, dark_edge, draw_seam, opening
+from mien.models.codec.pose import F64
+from mien.models.codec.rig import EYES, Eye, Posed, Rig
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+
+PAD_PX = 14
+IRIS_SEARCH = np.linspace(0.8, 1.6, 33)  # of the landmarker's iris radius
+IRIS_EDGE_PX = 2.0  # the limbus is soft
+LIMBUS_BLEND_PX = 3.0  # its shadow on the white travels with it
+LASH_FROM, LASH_STRENGTH, LASH_WIDTH_IOD = 0.75, 0.85, 0.0085
+LID_SHADE = 0.35  # a lowered lid's shadow on the eyeball
+
+
+@dataclass(frozen=True)
+class EyeLayer:
+    """One eye's pixels, in a box of the portrait."""
+
+    eye: Eye
+    origin: tuple[int, int]  # box corner x, y in the portrait
+    white: F32  # [h, w, 3]
+    iris: F32  # [h, w, 4] premultiplied, signed
+    plane: F64  # [3] depth px = plane · (x, y, 1) over the eye
+    rest_height: float  # px between the lids' middles
+    lash: F64  # [3] colour of the line where shut lids meet
+
+
+def iris_disc(grey: F32, inside: F32, centre: F64, radius: float) -> float:
+    """The iris radius px as drawn: where, seen from `centre`, the picture brightens most.
+
+    `grey` [h, w] and `inside` [h, w] (1 within the lids) around the eye, `centre` in that box,
+    `radius` as landmarked. Looks left and right only, where lids hide little.
+    """
+    angles = np.radians(np.concatenate([np.arange(-35, 36, 5), np.arange(145, 216, 5)]))
+    radii = radius * IRIS_SEARCH
+    x = (centre[0] + radii[:, None] * np.cos(angles)).astype(np.float32)
+    y = (centre[1] + radii[:, None] * np.sin(angles)).astype(np.float32)
+    rings = cv2.remap(cv2.GaussianBlur(grey, (0, 0), 1.0), x, y, cv2.INTER_LINEAR)
+    valid = cv2.remap(inside, x, y, cv2.INTER_LINEAR) > 0.9
+    rise = np.diff(rings, axis=0)
+    both = valid[1:] & valid[:-1]
+    seen = both.sum(1)
+    score = np.where(seen >= 4, (rise * both).sum(1) / np.maximum(seen, 1), 0.0)
+    best = int(score.argmax())
+    return float(radii[best] + radii[best + 1]) / 2 if score[best] > 1.0 else radius * 1.06
+
+
+def sclera_weight(grey: F32, candidates: F32) -> F32:
+    """How much each candidate pixel [h, w] speaks for the white: lash shadow and veins do not."""
+    values = grey[candidates > 0]
+    if values.size < 8:
+        return candidates
+    low, high = np.percentile(values, [35, 75])
+    bright = np.clip((grey - low) / max(float(high - low), 1.0), 0.02, 1.0)
+    return np.asarray(candidates * bright * bright, np.float32)
+
+
+def complete_iris(colour: F32, seen: F32, centre: F64, reach: float) -> F32:
+    """What lids hide of an iris: its mirror image across the horizontal, else a smooth fill.
+
+    `colour` [h, w, 3], `seen` [h, w] 1 where the portrait shows iris, `centre` in the box.
+    """
+    height, width = seen.shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    flipped_y = (2 * centre[1] - y).astype(np.float32)
+    mirror = cv2.remap(colour, x, flipped_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mirror_seen = cv2.remap(seen, x, flipped_y, cv2.INTER_LINEAR)
+    disc = (np.hypot(x - centre[0], y - centre[1]) < reach).astype(np.float32)
+    base = fill_from_known(colour, seen * disc) if (seen * disc).sum() > 4 else colour
+    base = base + (mirror_seen * disc)[..., None] * (mirror - base)
+    soft = cv2.GaussianBlur(seen, (0, 0), 0.7)[..., None]
+    return np.asarray(base + np.minimum(soft, seen[..., None]) * (colour - base), np.float32)
+
+
+def build_eye(portrait: F32, rig: Rig, eye: Eye) -> EyeLayer:
+    """Lift one eye out of `portrait` [S, S, 3] (0..255)."""
+    size = portrait.shape[0]
+    contour = rig.landmarks[[*eye.upper, *eye.lower[-2:0:-1]]]
+    iris_points = rig.landmarks[list(eye.iris), :2]
+    centre = iris_points[0]
+    radius = float(np.linalg.norm(iris_points[1:] - centre, axis=1).mean())
+    low = np.floor(np.minimum(contour[:, :2].min(0), centre - radius)).astype(int) - PAD_PX
+    high = np.ceil(np.maximum(contour[:, :2].max(0), centre + radius)).astype(int) + PAD_PX
+    (x0, y0), (x1, y1) = np.clip(low, 0, size - 2), np.clip(high, 2, size)
+    box = portrait[y0:y1, x0:x1]
+    y, x = np.mgrid[y0:y1, x0:x1].astype(np.float64)
+    slit = opening(rig.landmarks[list(eye.upper), :2], rig.landmarks[list(eye.lower), :2], size)
+    shape = box.shape[:2]
+    inside = coverage(slit, x.ravel(), y.ravel(), 1.0).reshape(shape).astype(np.float32)
+    touched = cv2.dilate(inside, np.ones((5, 5), np.uint8)) > 0.02
+    grey = cv2.cvtColor(box.astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    radius = iris_disc(grey, inside, centre - (x0, y0), radius)
+    distance = np.hypot(x - centre[0], y - centre[1])
+    disc = np.clip((radius - distance) / IRIS_EDGE_PX + 1.0, 0.0, 1.0).astype(np.float32)
+
+    deep = cv2.erode(inside, np.ones((3, 3), np.uint8))
+    known = ((deep > 0.95) & (distance > radius + IRIS_EDGE_PX + 1.0)).astype(np.float32)
+    filled = fill_from_known(box, sclera_weight(grey, known)) if known.sum() > 6 else box.copy()
+    beyond = np.clip((distance - radius - IRIS_EDGE_PX) / LIMBUS_BLEND_PX, 0.0, 1.0)
+    keep = (touched * beyond).astype(np.float32)[..., None]
+    white = filled + keep * (box - filled)
+
+    seen = ((inside > 0.6) & (disc > 0.0)).astype(np.float32)
+    whole = complete_iris(box, seen, centre - (x0, y0), radius + 1.0)
+    alpha = disc[..., None]
+    at_rest = box - (1.0 - alpha) * white
+    completed = alpha * whole
+    visible = touched.astype(np.float32)[..., None] * (beyond < 1.0)[..., None]
+    iris = completed + visible * (at_rest - completed)
+
+    plane, *_ = np.linalg.lstsq(
+        np.c_[contour[:, :2], np.ones(len(contour))], contour[:, 2], rcond=None
+    )
+    middle = len(eye.upper) // 2
+    height = rig.landmarks[eye.lower[middle], 1] - rig.landmarks[eye.upper[middle], 1]
+    layer = np.concatenate([iris, alpha], -1).astype(np.float32)
+    return EyeLayer(
+        eye, (int(x0), int(y0)), np.ascontiguousarray(white, np.float32), layer, plane,
+        float(max(height, 1.0)), dark_edge(portrait, rig.landmarks[list(eye.upper), :2]),
+    )  # fmt: skip
+
+
+def plane_affine(plane: F64, posed: Posed) -> F64:
+    """How the head's movement carries a plane of the portrait, as a 2×3 affine over px."""
+    rigid = posed.rigid
+    lift = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [plane[0], plane[1], plane[2]]])
+    turn = rigid.scale * rigid.turn
+    linear = turn @ lift
+    linear[:, 2] += rigid.pivot + rigid.shift - turn @ rigid.pivot
+    return np.asarray(linear[:2])
+
+
+def inverse_affine(affine: F64) -> F64:
+    """The 2×3 affine that undoes `affine`."""
+    inverse = np.linalg.inv(affine[:, :2])
+    return np.concatenate([inverse, -(inverse @ affine[:, 2])[:, None]], 1)
+
+
+@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def _draw(
+    out: U8, white: F32, iris: F32, ox: int, oy: int, back: F64, look: F64,
+    bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
+    top: F32, bottom: F32, shade: float, shade_px: float,
+) -> None:  # fmt: skip # pragma: no cover - compiled
+    samples = top.shape[0] - 1
+    for y in range(bounds[1], bounds[3]):
+        for x in range(bounds[0], bounds[2]):
+            rx, ry = x - corner[0], y - corner[1]
+            s = rx * along[0] + ry * along[1]
+            v = -rx * along[1] + ry * along[0]
+            g = min(max(s / length, 0.0), 1.0) * samples
+            i = min(int(g), samples - 1)
+            f = g - i
+            high = top[i] + f * (top[i + 1] - top[i])
+            low = bottom[i] + f * (bottom[i + 1] - bottom[i])
+            cover = min(max(v - high + 0.5, 0.0), 1.0) * min(max(low - v + 0.5, 0.0), 1.0)
+            cover *= min(max(low - high, 0.0), 1.0)
+            cover *= min(max(s + 0.5, 0.0), 1.0) * min(max(length - s + 0.5, 0.0), 1.0)
+            if cover <= 0.0:
+                continue
+            bx = back[0, 0] * x + back[0, 1] * y + back[0, 2] - ox
+            by = back[1, 0] * x + back[1, 1] * y + back[1, 2] - oy
+            wx = min(max(bx, 0.0), white.shape[1] - 1.001)
+            wy = min(max(by, 0.0), white.shape[0] - 1.001)
+            jx = min(max(bx - look[0], 0.0), white.shape[1] - 1.001)
+            jy = min(max(by - look[1], 0.0), white.shape[0] - 1.001)
+            wi, wj = int(wy), int(wx)
+            ii, ij = int(jy), int(jx)
+            p, q = wy - wi, wx - wj
+            r, t = jy - ii, jx - ij
+            alpha = (
+                (1 - r) * ((1 - t) * iris[ii, ij, 3] + t * iris[ii, ij + 1, 3])
+                + r * ((1 - t) * iris[ii + 1, ij, 3] + t * iris[ii + 1, ij + 1, 3])
+            )  # fmt: skip
+            dim = 1.0 - shade * np.exp(-max(v - high, 0.0) / shade_px)
+            for k in range(3):
+                ball = (
+                    (1 - p) * ((1 - q) * white[wi, wj, k] + q * white[wi, wj + 1, k])
+                    + p * ((1 - q) * white[wi + 1, wj, k] + q * white[wi + 1, wj + 1, k])
+                )  # fmt: skip
+                disc = (
+                    (1 - r) * ((1 - t) * iris[ii, ij, k] + t * iris[ii, ij + 1, k])
+                    + r * ((1 - t) * iris[ii + 1, ij, k] + t * iris[ii + 1, ij + 1, k])
+                )  # fmt: skip
+                colour = (disc + (1 - alpha) * ball) * dim
+                value = out[y, x, k] + cover * (colour - out[y, x, k]) + 0.5
+                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
+
+
+def slit_of(posed: Posed, eye: Eye, size: int) -> Opening:
+    """The slit between the posed lids."""
+    return opening(posed.points[list(eye.upper), :2], posed.points[list(eye.lower), :2], size)
+
+
+def draw_eye(out: U8, layer: EyeLayer, posed: Posed) -> None:
+    """Draw one eye into `out` [S, S, 4]."""
+    slit = slit_of(posed, layer.eye, out.shape[0])
+    back = inverse_affine(plane_affine(layer.plane, posed))
+    look = posed.gaze_px[EYES.index(layer.eye)]
+    opened = float((slit.bottom - slit.top).max()) / layer.rest_height
+    shade = LID_SHADE * min(max(1.0 - opened, 0.0), 1.0)
+    _draw(
+        out, layer.white, layer.iris, *layer.origin, back, look, slit.bounds, slit.origin,
+        slit.along, slit.length, slit.top, slit.bottom, shade, 0.3 * layer.rest_height,
+    )  # fmt: skip
+    shut = smoothstep(1.0 - opened, LASH_FROM, 1.0)
+    draw_seam(out, slit, layer.lash, LASH_WIDTH_IOD * posed.iod_px, LASH_STRENGTH * float(shut))

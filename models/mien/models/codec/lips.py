@@ -1,0 +1,104 @@
+"""Lips that meet: closure is solved after blending, never hoped for.
+
+A portrait may be enrolled smiling with parted lips, so a p, b or m is an absolute demand: all inner
+lip pairs touch, whatever the portrait's own mouth does. Linear blending cannot promise that (the
+measured recall without it was 0 to .87); the solve can.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.models.codec import topology
+from mien.models.codec.basis import face_basis
+from mien.models.motion.types import ARKIT_INDEX
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+UPPER = np.array(topology.UPPER_INNER_LIP[1:-1])
+LOWER = np.array(topology.LOWER_INNER_LIP[1:-1])
+UPPER_SHARE = 0.35  # of a gap that has to close; the jaw side does the rest
+FOLLOW = 0.75  # how far the outer rim follows its inner point, so that the lip keeps its body
+FALLOFF_IOD = 0.42  # how far around the mouth skin gives way
+TEETH_WITH_LIP = 1.02  # lower incisors travel as far as the lower lip's middle
+MIN_DEMAND = 0.05  # mouthClose below this asks for nothing yet
+PRESS_SHUTS = 0.30  # this much press or roll alone shuts the lips
+
+
+def smoothstep(x: float) -> float:
+    """Cubic ease of x in 0..1, clamped."""
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3.0 - 2.0 * x)
+
+
+class LipSolver:
+    """Closes, and keeps from crossing, the inner lips of one face."""
+
+    def __init__(self, shape: F64, basis: F32) -> None:
+        """`shape` [478, 3] at rest and `basis` [52, 478, 3], both in iod."""
+        self.upper_field, self.lower_field = self._fields()
+        # Landmarks of a shut mouth may cross a little; that is this face's own rest.
+        self._floor = np.minimum(shape[LOWER, 1] - shape[UPPER, 1], 0.0)
+        jaw = basis[ARKIT_INDEX["jawOpen"]]
+        self._teeth_drop = float(jaw[topology.LOWER_LIP_CENTRE, 1]) * TEETH_WITH_LIP
+        left, right = ARKIT_INDEX["jawLeft"], ARKIT_INDEX["jawRight"]
+        self._teeth_side = float(basis[left, topology.CHIN, 0])
+        self._columns = (ARKIT_INDEX["jawOpen"], left, right)
+
+    @staticmethod
+    def _fields() -> tuple[F64, F64]:
+        """Weights [9, 478]: how far each landmark goes along when an inner lip pair closes."""
+        mean = face_basis().mean.astype(np.float64)
+        outer = {inner: rim for rim, inner in topology.UPPER_LIP_FOLLOW + topology.LOWER_LIP_FOLLOW}
+        corner_right, corner_left = topology.INNER_MOUTH_CORNERS
+        span = abs(mean[corner_left, 0] - mean[corner_right, 0])
+        mouth_y = mean[[13, 14], 1].mean()
+        fields = []
+        for inner, sign in ((UPPER, -1.0), (LOWER, 1.0)):
+            weights = np.zeros((len(inner), topology.LANDMARKS))
+            for pair, index in enumerate(inner):
+                across = np.abs(mean[:, 0] - mean[index, 0]) / (span * 0.22)
+                below = sign * (mean[:, 1] - mouth_y)
+                reach = np.clip(1.0 - below / FALLOFF_IOD, 0.0, 1.0) * (below > -0.002)
+                weights[pair] = np.exp(-0.5 * across**2) * reach**1.5
+            # Columns of skin share a pair's travel in proportion to nearness.
+            total = weights.sum(0)
+            weights *= np.where(total > 1.0, 1.0 / np.maximum(total, 1e-9), 1.0)
+            weights[:, list(topology.LIPS)] = 0.0
+            weights[:, list(topology.EYES)] = 0.0
+            for pair, index in enumerate(inner):
+                weights[pair, index] = 1.0
+                if int(index) in outer:
+                    weights[pair, outer[int(index)]] = FOLLOW
+            weights[:, topology.SKIN :] = 0.0
+            fields.append(weights)
+        return fields[0], fields[1]
+
+    @staticmethod
+    def demand(c: F32) -> float:
+        """How absolutely the coefficients [52] ask for shut lips, 0..1."""
+        jaw = float(c[ARKIT_INDEX["jawOpen"]])
+        close = float(c[ARKIT_INDEX["mouthClose"]])
+        press = (c[ARKIT_INDEX["mouthPressLeft"]] + c[ARKIT_INDEX["mouthPressRight"]]) / 2
+        roll = (c[ARKIT_INDEX["mouthRollLower"]] + c[ARKIT_INDEX["mouthRollUpper"]]) / 2
+        against_jaw = smoothstep((close / max(jaw, MIN_DEMAND) - 0.4) / 0.55)
+        asked = smoothstep(close / MIN_DEMAND) * against_jaw
+        still = max(0.0, 1.0 - jaw / 0.12)
+        return max(asked, still * smoothstep(float(max(press, roll)) / PRESS_SHUTS))
+
+    def solve(self, shape: F64, c: F32) -> float:
+        """Move the lips of `shape` [478, 3] in place; returns how far they were forced shut."""
+        shut = self.demand(c)
+        gap = shape[LOWER, 1] - shape[UPPER, 1]
+        surplus = np.maximum(gap, 0.0) * shut + np.minimum(gap - self._floor, 0.0)
+        if np.abs(surplus).max() > 1e-6:
+            shape[:, 1] += (UPPER_SHARE * surplus) @ self.upper_field
+            shape[:, 1] -= ((1.0 - UPPER_SHARE) * surplus) @ self.lower_field
+        return shut
+
+    def jaw_travel(self, c: F32) -> tuple[float, float]:
+        """Lower teeth travel (down, image right) in iod."""
+        jaw, left, right = (float(c[i]) for i in self._columns)
+        return jaw * self._teeth_drop, (left - right) * self._teeth_side

@@ -1,0 +1,312 @@
+"""The mouth's inside: rendered teeth and tongue behind the portrait's lips, in the portrait's light.
+
+Upper teeth hold on to the skull, lower teeth and tongue to the jaw; lips are only a window on them.
+A portrait that shows its own teeth keeps them, rigid, and the rendered ones go on where its own end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mien.models.codec import topology
+from mien.models.codec.basis import face_basis
+from mien.models.codec.eyes import EyeLayer, inverse_affine, plane_affine
+from mien.models.codec.layers import smoothstep
+from mien.models.codec.openings import Opening, dark_edge, draw_seam, opening
+from mien.models.codec.pose import F64, yaw_pitch_roll
+from mien.models.codec.rig import Posed, Rig
+from mien.models.codec.sprites import SpriteSet, sprites, sprites_at
+from mien.models.motion.types import ARKIT_INDEX
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+
+SUBNASALE = 2
+TEETH_LOWER_IOD = 0.022  # people show a little more of their upper teeth than the head model
+TEETH_BEHIND_LIPS_IOD = 0.10
+NEUTRAL_SKIN = np.array([199.0, 171.0, 148.0])  # skin and eye white under the sprites' own light
+NEUTRAL_WHITE = np.array([222.0, 214.0, 206.0])
+LIGHT_RANGE = (0.40, 1.12)
+LOWER_TEETH_LOWER_IOD = 0.02
+TINT_SHARE = 0.6
+NARROW_IS_DARK_IOD = 0.15  # little light enters a mouth that is open less than this
+DARKEST, DARKEST_BESIDE_OWN = 0.42, 0.85
+LIP_SHADOW_IOD = 0.055
+OWN_FADE_IOD = 0.012  # a mouth that shows no teeth keeps its own pixels this far into an opening
+NEUTRAL_TEETH = np.array([226.0, 214.0, 196.0])
+OWN_TEETH = 0.999  # below 1: their patch gets soft edges once it leaves its place
+OPEN_AT_REST_IOD = 0.012
+SEAM_WIDTH_IOD, SEAM_STRENGTH = 0.009, 0.75
+TONGUE_REACH_PX = 46.0  # how far the tongue draws back on the canvas when it is not out
+
+
+@dataclass(frozen=True)
+class OwnMouth:
+    """What the portrait shows between its lips, in a box of the portrait."""
+
+    origin: tuple[int, int]
+    colour: F32  # [h, w, 3]
+    depth: F32  # [h, w] px inside the inner lip contour
+    plane: F64
+
+
+def light_tint(portrait: F32, rig: Rig, eyes: tuple[EyeLayer, ...]) -> F64:
+    """Colour [3] by which the sprites are multiplied to stand in the portrait's light."""
+    cheeks = rig.landmarks[[50, 280, 205, 425, 101, 330], :2]
+    columns, rows = np.clip(np.round(cheeks).astype(int), 2, portrait.shape[0] - 3).T
+    skin = np.mean([portrait[r - 2 : r + 3, c - 2 : c + 3].mean((0, 1))
+                    for r, c in zip(rows, columns, strict=True)], 0)  # fmt: skip
+    white = np.mean([np.percentile(eye.white.reshape(-1, 3), 80, axis=0) for eye in eyes], 0)
+    ratio = 0.5 * skin / NEUTRAL_SKIN + 0.5 * white / NEUTRAL_WHITE
+    level = float(np.clip(ratio.mean(), *LIGHT_RANGE))
+    return np.asarray(level * (1.0 - TINT_SHARE + TINT_SHARE * ratio / ratio.mean()))
+
+
+def own_mouth(portrait: F32, rig: Rig) -> OwnMouth:
+    """Lift what lies between the portrait's lips out of `portrait` [S, S, 3]."""
+    outline = rig.landmarks[[*topology.UPPER_INNER_LIP, *topology.LOWER_INNER_LIP[-2:0:-1]]]
+    low = np.floor(outline[:, :2].min(0)).astype(int) - 6
+    high = np.ceil(outline[:, :2].max(0)).astype(int) + 7
+    (x0, y0), (x1, y1) = np.maximum(low, 0), np.minimum(high, portrait.shape[0])
+    mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    points = np.round((outline[:, :2] - (x0, y0)) * 16).astype(np.int32)
+    cv2.fillPoly(mask, [points], 255, cv2.LINE_8, 4)
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    plane, *_ = np.linalg.lstsq(
+        np.c_[outline[:, :2], np.ones(len(outline))], outline[:, 2], rcond=None
+    )
+    box = np.ascontiguousarray(portrait[y0:y1, x0:x1], np.float32)
+    return OwnMouth((int(x0), int(y0)), box, depth.astype(np.float32), plane)
+
+
+def teeth_colour(own: OwnMouth) -> F64:
+    """The colour [3] of lit teeth between the portrait's lips."""
+    inside = own.colour[own.depth > 1.5]
+    inside = inside if len(inside) > 8 else own.colour.reshape(-1, 3)
+    bright = inside[inside.sum(1).argsort()[-max(len(inside) // 3, 1) :]]
+    return np.asarray(np.median(bright, axis=0), np.float64)
+
+
+@njit(inline="always")
+def _mix(sprite: U8, x: float, y: float, colour: F64) -> None:  # pragma: no cover - compiled
+    """Lay a premultiplied sprite sampled at (x, y) over `colour` [3]."""
+    if x < 0.0 or y < 0.0 or x > sprite.shape[1] - 1.001 or y > sprite.shape[0] - 1.001:
+        return
+    i, j = int(y), int(x)
+    p, q = y - i, x - j
+    a, b, c, d = (1 - p) * (1 - q), (1 - p) * q, p * (1 - q), p * q
+    through = 1.0 - (
+        a * sprite[i, j, 3] + b * sprite[i, j + 1, 3]
+        + c * sprite[i + 1, j, 3] + d * sprite[i + 1, j + 1, 3]
+    ) / 255.0  # fmt: skip
+    for k in range(3):
+        colour[k] = through * colour[k] + (
+            a * sprite[i, j, k] + b * sprite[i, j + 1, k]
+            + c * sprite[i + 1, j, k] + d * sprite[i + 1, j + 1, k]
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def _inside(
+    out: U8, cavity: U8, tongue: U8, lower: U8, upper: U8, back: F64, jaw: F64,
+    own: F32, own_depth: F32, own_x: int, own_y: int, own_back: F64, own_keep: float,
+    bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
+    top: F32, bottom: F32, tint: F64, shadow_px: float,
+) -> None:  # fmt: skip # pragma: no cover - compiled
+    samples = top.shape[0] - 1
+    colour = np.zeros(3)
+    for y in range(bounds[1], bounds[3]):
+        for x in range(bounds[0], bounds[2]):
+            rx, ry = x - corner[0], y - corner[1]
+            s = rx * along[0] + ry * along[1]
+            v = -rx * along[1] + ry * along[0]
+            share = min(max(s / length, 0.0), 1.0)
+            g = share * samples
+            i = min(int(g), samples - 1)
+            f = g - i
+            high = top[i] + f * (top[i + 1] - top[i])
+            low = bottom[i] + f * (bottom[i + 1] - bottom[i])
+            cover = min(max(v - high + 0.5, 0.0), 1.0) * min(max(low - v + 0.5, 0.0), 1.0)
+            cover *= min(max(low - high, 0.0), 1.0)
+            cover *= min(max(s + 0.5, 0.0), 1.0) * min(max(length - s + 0.5, 0.0), 1.0)
+            if cover <= 0.0:
+                continue
+            cx = back[0, 0] * x + back[0, 1] * y + back[0, 2]
+            cy = back[1, 0] * x + back[1, 1] * y + back[1, 2]
+            jy = jaw[0] * cy + jaw[1]
+            colour[0], colour[1], colour[2] = 20.0, 6.0, 6.0
+            _mix(cavity, cx, jy, colour)
+            _mix(tongue, cx, jy, colour)
+            _mix(lower, cx, jy, colour)
+            _mix(upper, cx, cy, colour)
+            ends = min(share, 1.0 - share)
+            shade = 1.0 - 0.62 * np.exp(-max(v - high, 0.0) / shadow_px)
+            shade *= 0.35 + 0.65 * min(ends * 5.0, 1.0)
+            keep = 0.0
+            if own_keep > 0.0:
+                bx = own_back[0, 0] * x + own_back[0, 1] * y + own_back[0, 2] - own_x
+                by = own_back[1, 0] * x + own_back[1, 1] * y + own_back[1, 2] - own_y
+                if 0.0 <= bx < own.shape[1] - 1 and 0.0 <= by < own.shape[0] - 1:
+                    m, n = int(by), int(bx)
+                    p, q = by - m, bx - n
+                    a, b, c, d = (1 - p) * (1 - q), (1 - p) * q, p * (1 - q), p * q
+                    deep = (
+                        a * own_depth[m, n] + b * own_depth[m, n + 1]
+                        + c * own_depth[m + 1, n] + d * own_depth[m + 1, n + 1]
+                    )  # fmt: skip
+                    keep = own_keep
+                    if own_keep < 1.0:
+                        keep = own_keep * min(deep / 2.5, 1.0)
+            for k in range(3):
+                value = colour[k] * tint[k] * shade
+                if keep > 0.0:
+                    own_value = (
+                        a * own[m, n, k] + b * own[m, n + 1, k]
+                        + c * own[m + 1, n, k] + d * own[m + 1, n + 1, k]
+                    )  # fmt: skip
+                    value += keep * (own_value - value)
+                value = out[y, x, k] + cover * (value - out[y, x, k]) + 0.5
+                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
+
+
+@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def _tongue(
+    out: U8, sprite: U8, back: F64, jaw: F64, area: tuple[int, int, int, int],
+    corner: F64, along: F64, length: float, top: F32, tint: F64, strength: float,
+) -> None:  # fmt: skip # pragma: no cover - compiled
+    samples = top.shape[0] - 1
+    colour = np.zeros(3)
+    before = np.zeros(3)
+    for y in range(area[1], area[3]):
+        for x in range(area[0], area[2]):
+            rx, ry = x - corner[0], y - corner[1]
+            s = rx * along[0] + ry * along[1]
+            v = -rx * along[1] + ry * along[0]
+            i = min(int(min(max(s / length, 0.0), 1.0) * samples), samples)
+            cover = strength * min(max(v - top[i] + 0.5, 0.0), 1.0)
+            cover *= min(max(0.15 * min(s, length - s), 0.0), 1.0)
+            if cover <= 0.0:
+                continue
+            for k in range(3):
+                before[k] = out[y, x, k]
+                colour[k] = before[k] / tint[k]
+            cx = back[0, 0] * x + back[0, 1] * y + back[0, 2]
+            cy = back[1, 0] * x + back[1, 1] * y + back[1, 2]
+            _mix(sprite, cx, jaw[0] * cy + jaw[1], colour)
+            for k in range(3):
+                value = before[k] + cover * (colour[k] * tint[k] - before[k]) + 0.5
+                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
+
+
+class Mouth:
+    """One character's mouth."""
+
+    def __init__(self, portrait: F32, rig: Rig, rest: F32, eyes: tuple[EyeLayer, ...]) -> None:
+        """`portrait` [S, S, 3] 0..255; `rest` [2]: lip gap in iod, sureness of teeth."""
+        mean = face_basis().mean.astype(np.float64)
+        shape = rig.shape
+        height = np.linalg.norm(shape[SUBNASALE] - shape[topology.CHIN]) / np.linalg.norm(
+            mean[SUBNASALE] - mean[topology.CHIN]
+        )
+        down = (mean[topology.UPPER_LIP_CENTRE] - mean[SUBNASALE]) * [1.0, height, 1.0]
+        lip = shape[SUBNASALE] + down
+        if float(rest[0]) < OPEN_AT_REST_IOD:  # a shut mouth's own lip line says it better
+            lip = shape[topology.UPPER_LIP_CENTRE].copy()
+        self.anchor = lip + [0.0, TEETH_LOWER_IOD, 0.0]
+        right, left = topology.INNER_MOUTH_CORNERS
+        width = abs(shape[left, 0] - shape[right, 0]) / abs(mean[left, 0] - mean[right, 0])
+        self.scale = float(np.clip(width, 0.5, 1.6) ** 0.6)
+        self.gap = float(rest[0])
+        self.teeth = float(rest[1])
+        self.own = own_mouth(portrait, rig)
+        self.tint = light_tint(portrait, rig, eyes)
+        if self.teeth > 0.0:  # own teeth are the best witness of their light
+            own = teeth_colour(self.own) / NEUTRAL_TEETH
+            self.tint = self.tint + self.teeth * (own - self.tint)
+        lips = rig.landmarks[list(topology.UPPER_INNER_LIP), :2]
+        self.seam = dark_edge(portrait, lips) * 0.8
+        self.rig = rig
+
+    def draw(self, out: U8, posed: Posed, dynamics: F32) -> None:
+        """Draw the mouth's inside, a shut mouth's line and the tongue into `out` [S, S, 4]."""
+        size = out.shape[0]
+        gap = opening(
+            posed.points[list(topology.UPPER_INNER_LIP), :2],
+            posed.points[list(topology.LOWER_INNER_LIP), :2], size,
+        )  # fmt: skip
+        turn = posed.rigid.turn @ self.rig.rotation
+        yaw, pitch, roll = yaw_pitch_roll(turn)
+        every, seen = sprites(), sprites_at(float(np.degrees(yaw)))
+        back = self._to_canvas(posed, seen, float(pitch), float(roll))
+        jaw = self._jaw(seen, posed.jaw / self.scale * every.px_per_iod)
+        widest = float((gap.bottom - gap.top).max()) / posed.iod_px
+        dim = float(smoothstep(np.array(widest), 0.0, NARROW_IS_DARK_IOD))
+        darkest = DARKEST + self.teeth * (DARKEST_BESIDE_OWN - DARKEST)
+        tint = self.tint * (darkest + (1.0 - darkest) * dim)
+        layers = seen.layers
+        _inside(
+            out, layers["cavity"], layers["tongue_rest"], layers["lower"], layers["upper"],
+            back, jaw, self.own.colour, self.own.depth, *self.own.origin,
+            inverse_affine(plane_affine(self.own.plane, posed)), self._own_share(widest, posed),
+            gap.bounds, gap.origin, gap.along, gap.length, gap.top, gap.bottom, tint,
+            LIP_SHADOW_IOD * posed.iod_px,
+        )  # fmt: skip
+        if self.gap > OPEN_AT_REST_IOD:
+            width = SEAM_WIDTH_IOD * posed.iod_px
+            draw_seam(out, gap, self.seam, width, SEAM_STRENGTH * posed.shut)
+        tongue = float(np.clip(dynamics[ARKIT_INDEX["tongueOut"]], 0.0, 1.0))
+        if tongue > 0.01:
+            self._draw_tongue(out, gap, seen, back, jaw, tongue)
+
+    def _own_share(self, widest: float, posed: Posed) -> float:
+        """How much of the portrait's own mouth pixels stays: teeth for good, a dark gap briefly."""
+        moved = abs(widest - max(self.gap, 0.0)) + posed.jaw
+        fading = float(np.clip(1.0 - (moved - 0.004) / OWN_FADE_IOD, 0.0, 1.0))
+        return max(fading, self.teeth * OWN_TEETH)
+
+    def _to_canvas(self, posed: Posed, seen: SpriteSet, pitch: float, roll: float) -> F64:
+        """Affine 2×3 from picture px to the sprites' canvas."""
+        at = posed.rigid.apply(self.rig.to_picture(self.anchor[None]))[0, :2]
+        per_px = sprites().px_per_iod / (posed.iod_px * self.scale)
+        cos, sin = np.cos(roll), np.sin(roll)
+        linear = per_px * np.array([[cos, -sin], [sin, cos]])
+        lowered = TEETH_BEHIND_LIPS_IOD * np.sin(pitch) * sprites().px_per_iod
+        shift = seen.lip + [0.0, lowered] - linear @ at
+        return np.concatenate([linear, shift[:, None]], 1)
+
+    @staticmethod
+    def _jaw(seen: SpriteSet, travel_px: float) -> F64:
+        """Where a canvas row now shows what the open-jaw sprites have: row · a + b, [2].
+
+        Incisors travel `travel_px` down from a shut jaw, molars less, as on a hinge.
+        """
+        every = sprites()
+        unit = travel_px / every.incisor_travel_px
+        incisor = float(seen.incisors_open[1])
+        molar = seen.molars_open_y
+        lag = every.jaw_open - unit
+        lower = LOWER_TEETH_LOWER_IOD * every.px_per_iod
+        now_incisor = incisor - lag * every.incisor_travel_px + lower
+        now_molar = molar - lag * every.molar_travel_px + lower
+        slope = (incisor - molar) / max(now_incisor - now_molar, 4.0)
+        return np.array([slope, incisor - slope * now_incisor])
+
+    def _draw_tongue(
+        self, out: U8, gap: Opening, seen: SpriteSet, back: F64, jaw: F64, amount: float
+    ) -> None:
+        size = out.shape[0]
+        x0, y0, x1, y1 = gap.bounds
+        reach = int(0.5 * gap.length) + 8
+        area = (max(x0 - 4, 0), max(y0 - 4, 0), min(x1 + 4, size), min(y1 + reach, size))
+        drawn_back = jaw.copy()
+        drawn_back[1] += (1.0 - amount) * TONGUE_REACH_PX
+        strength = float(smoothstep(np.array(amount), 0.0, 0.3))
+        _tongue(
+            out, seen.layers["tongue_out"], back, drawn_back, area, gap.origin, gap.along,
+            gap.length, gap.top, self.tint, strength,
+        )  # fmt: skip

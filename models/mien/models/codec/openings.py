@@ -1,0 +1,140 @@
+"""Openings of the face: the slit between two lids, the gap between two lips, as smooth edges.
+
+An opening lives in a frame of its own: x along its corners, y across. Its two edges are height
+functions of x, sampled evenly; a pixel's coverage follows from its distance to both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+U8 = NDArray[np.uint8]
+
+SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One opening in the picture, px."""
+
+    origin: F64  # [2] the image-left corner
+    along: F64  # [2] unit vector to the other corner
+    length: float
+    top: F32  # [SAMPLES] edge heights across `along`, evenly spaced from corner to corner
+    bottom: F32
+    bounds: tuple[int, int, int, int]  # x0, y0, x1, y1 of pixels that it may touch
+
+
+def _through(x: F64, y: F64, at: F64) -> F64:
+    """A smooth curve through points with rising x: cubic Hermite with finite-difference slopes
+    that never overshoot (Fritsch and Carlson 1980), evaluated at `at`."""
+    step = np.maximum(np.diff(x), 1e-6)
+    slope = np.diff(y) / step
+    tangent = np.empty_like(y)
+    tangent[0], tangent[-1] = slope[0], slope[-1]
+    same = slope[:-1] * slope[1:] > 0
+    mean = (slope[:-1] + slope[1:]) / 2
+    bound = 3.0 * np.minimum(np.abs(slope[:-1]), np.abs(slope[1:]))
+    tangent[1:-1] = np.where(same, np.sign(mean) * np.minimum(np.abs(mean), bound), 0.0)
+    i = np.clip(np.searchsorted(x, at) - 1, 0, len(step) - 1)
+    t = np.clip((at - x[i]) / step[i], 0.0, 1.0)
+    h00, h10 = (1 + 2 * t) * (1 - t) ** 2, t * (1 - t) ** 2
+    h01, h11 = t * t * (3 - 2 * t), t * t * (t - 1)
+    value = h00 * y[i] + h10 * step[i] * tangent[i] + h01 * y[i + 1] + h11 * step[i] * tangent[i + 1]
+    return np.asarray(value)
+
+
+def opening(upper: F64, lower: F64, size: int, margin_px: float = 2.0) -> Opening:
+    """The opening between two contours [N, 2] px that share their ends, left to right."""
+    origin = upper[0].copy()
+    span = upper[-1] - origin
+    length = float(max(np.hypot(*span), 1e-3))
+    along = span / length
+    across = np.array([-along[1], along[0]])
+    at = np.linspace(0.0, length, SAMPLES)
+
+    def edge(contour: F64) -> F64:
+        x = np.maximum.accumulate((contour - origin) @ along + np.arange(len(contour)) * 1e-4)
+        return _through(x, (contour - origin) @ across, at)
+
+    top, bottom = edge(upper), edge(lower)
+    points = np.concatenate([upper, lower])
+    low = np.floor(points.min(0) - margin_px).astype(int)
+    high = np.ceil(points.max(0) + margin_px).astype(int) + 1
+    x0, y0 = np.clip(low, 0, size)
+    x1, y1 = np.clip(high, 0, size)
+    return Opening(
+        origin, along, length, top.astype(np.float32), np.maximum(bottom, top).astype(np.float32),
+        (int(x0), int(y0), int(x1), int(y1)),
+    )  # fmt: skip
+
+
+def coverage(shape: Opening, x: F64, y: F64, soft_px: float = 1.0) -> F64:
+    """How much of pixels at `x`, `y` [N] the opening covers, 0..1, its edges `soft_px` wide."""
+    rel_x, rel_y = x - shape.origin[0], y - shape.origin[1]
+    s = rel_x * shape.along[0] + rel_y * shape.along[1]
+    v = -rel_x * shape.along[1] + rel_y * shape.along[0]
+    at = np.linspace(0.0, shape.length, SAMPLES)
+    top, bottom = np.interp(s, at, shape.top), np.interp(s, at, shape.bottom)
+    inside = np.clip((v - top) / soft_px + 0.5, 0, 1) * np.clip((bottom - v) / soft_px + 0.5, 0, 1)
+    thick = np.clip((bottom - top) / soft_px, 0.0, 1.0)
+    ends = np.clip(s / soft_px + 0.5, 0, 1) * np.clip((shape.length - s) / soft_px + 0.5, 0, 1)
+    return np.asarray(inside * thick * ends)
+
+
+@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def _seam(
+    out: U8, bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
+    top: F32, bottom: F32, colour: F64, width: float, strength: float,
+) -> None:  # fmt: skip # pragma: no cover - compiled
+    samples = top.shape[0] - 1
+    for y in range(bounds[1], bounds[3]):
+        for x in range(bounds[0], bounds[2]):
+            rx, ry = x - corner[0], y - corner[1]
+            s = rx * along[0] + ry * along[1]
+            v = -rx * along[1] + ry * along[0]
+            share = s / length
+            if share <= 0.0 or share >= 1.0:
+                continue
+            g = share * samples
+            i = min(int(g), samples - 1)
+            f = g - i
+            middle = 0.5 * (
+                top[i] + f * (top[i + 1] - top[i]) + bottom[i] + f * (bottom[i + 1] - bottom[i])
+            )
+            d = (v - middle) / width
+            if abs(d) > 3.0:
+                continue
+            ends = min(min(share, 1.0 - share) * 8.0, 1.0)
+            weight = strength * ends * np.exp(-0.5 * d * d)
+            for k in range(3):
+                value = out[y, x, k] + weight * (colour[k] - out[y, x, k]) + 0.5
+                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
+
+
+def draw_seam(out: U8, shape: Opening, colour: F64, width_px: float, strength: float) -> None:
+    """A soft line where an opening's edges have met, into `out` [S, S, 4]: lashes, shut lips."""
+    if strength > 0.01:
+        _seam(
+            out, shape.bounds, shape.origin, shape.along, shape.length, shape.top, shape.bottom,
+            colour, width_px, strength,
+        )  # fmt: skip
+
+
+def dark_edge(picture: F32, contour: F64, reach_px: float = 2.0) -> F64:
+    """The colour [3] of the line drawn along `contour` [N, 2]: the darker quarter of what lies
+    within `reach_px` of it in `picture` [S, S, 3]."""
+    offsets = np.arange(-reach_px, reach_px + 0.5)
+    points = contour[None, 1:-1] + offsets[:, None, None] * np.array([0.0, 1.0])
+    columns, rows = np.round(points.reshape(-1, 2)).astype(int).T
+    rows = np.clip(rows, 0, picture.shape[0] - 1)
+    columns = np.clip(columns, 0, picture.shape[1] - 1)
+    colours = picture[rows, columns]
+    order = colours.sum(1).argsort()
+    return np.asarray(np.median(colours[order[: max(len(order) // 4, 1)]], axis=0), np.float64)

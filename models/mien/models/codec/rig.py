@@ -1,0 +1,220 @@
+"""The rig: coefficients and pose in, posed landmarks out, for one character.
+
+Knows the face's geometry and the guarantees that speech needs: lips that meet when they must, lids
+that close on each other, turns that the portrait can bear. Refuses to know pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.models.codec import topology
+from mien.models.codec.basis import FaceBasis, face_basis
+from mien.models.codec.lips import LipSolver, smoothstep
+from mien.models.codec.pose import F64, picture_rotation, yaw_pitch_roll
+from mien.models.motion.types import ARKIT_INDEX
+
+F32 = NDArray[np.float32]
+
+# The head turns about the top of the spine: below the eyes and behind them, in iod.
+PIVOT_BELOW_EYES, PIVOT_BEHIND_EYES = 1.10, 0.85
+CAMERA_DISTANCE_IOD = 11.0  # about a metre: how fast size grows as the head comes closer
+EYEBALL_RADIUS_IOD = 0.13
+# Degrees at coefficient 1 (facts of the head model): up, down, in, out.
+GAZE_DEGREES = {"Up": 25.0, "Down": 28.0, "In": 30.0, "Out": 30.0}
+SMILE_SPENT = 0.8  # of the portrait's own smile is taken from mouthSmile
+DEPTH_DAMPED = 0.85  # of expression depth, in portraits turned by more than 30°
+LIMIT_KNEE = 0.6  # turns beyond this part of a limit are compressed
+
+
+@dataclass(frozen=True)
+class Eye:
+    """Indices of one eye, contours from image left to image right."""
+
+    side: str
+    upper: tuple[int, ...]
+    lower: tuple[int, ...]
+    crease: tuple[int, ...]
+    pouch: tuple[int, ...]
+    iris: tuple[int, ...]
+    outward: float  # picture x of the subject's temple
+
+
+EYES = (
+    Eye("Right", topology.RIGHT_UPPER_LID, topology.RIGHT_LOWER_LID, topology.RIGHT_LID_CREASE,
+        topology.RIGHT_LID_POUCH, topology.RIGHT_IRIS, -1.0),
+    Eye("Left", topology.LEFT_UPPER_LID, topology.LEFT_LOWER_LID, topology.LEFT_LID_CREASE,
+        topology.LEFT_LID_POUCH, topology.LEFT_IRIS, 1.0),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rigid:
+    """A head movement in the picture: p → scale · turn (p − pivot) + pivot + shift, px."""
+
+    turn: F64  # [3, 3] from the portrait's pose, picture axes
+    scale: float
+    pivot: F64  # [3] px
+    shift: F64  # [3] px
+
+    def apply(self, points: F64) -> F64:
+        """Move `points` [N, 3] px."""
+        moved = (points - self.pivot) @ self.turn.T
+        return np.asarray(self.scale * moved + self.pivot + self.shift)
+
+
+@dataclass(frozen=True)
+class Posed:
+    """The rig at one moment."""
+
+    shape: F64  # [478, 3] iod, head axes, expression applied
+    points: F64  # [478, 3] px
+    rigid: Rigid
+    gaze_px: F64  # [2, 2] iris shift of right and left eye, px before the head's movement
+    shut: float  # 0..1, how far the lips are forced together
+    jaw: float  # lower teeth travel down, iod
+    jaw_side: float  # lower teeth travel to the image right, iod
+    iod_px: float  # outer-eye-corner distance in this frame, px
+
+
+def soft_limit(value: float, low: float, high: float) -> float:
+    """`value` inside (low, high): unchanged up to the knee, then compressed smoothly."""
+    limit = high if value >= 0 else -low
+    knee = LIMIT_KNEE * limit
+    size = abs(value)
+    if size <= knee:
+        return value
+    room = limit - knee
+    return float(np.sign(value) * (knee + room * np.tanh((size - knee) / room)))
+
+
+def own_basis(basis: FaceBasis, shape: F64) -> F32:
+    """The basis sized for this face: mouth width and lower-face height, [52, 478, 3] in iod."""
+    mean = basis.mean.astype(np.float64)
+
+    def relative(a: int, b: int) -> float:
+        return float(np.linalg.norm(shape[a] - shape[b]) / np.linalg.norm(mean[a] - mean[b]))
+
+    width = np.clip(relative(*topology.MOUTH_CORNERS), 0.6, 1.25)
+    height = np.clip(relative(2, topology.CHIN), 0.7, 1.3)
+    mouth = (mean[topology.INNER_MOUTH_CORNERS[0]] + mean[topology.INNER_MOUTH_CORNERS[1]]) / 2
+    near = np.clip((0.62 - np.linalg.norm((mean - mouth)[:, :2], axis=1)) / 0.3, 0.0, 1.0)
+    near = near * near * (3.0 - 2.0 * near)
+    low = np.clip((mean[:, 1] - mean[1, 1]) / 0.15, 0.0, 1.0)
+    gain = np.ones((topology.LANDMARKS, 3))
+    gain[:, 0] += near * (width - 1.0)
+    gain[:, 1] += low * (np.sqrt(width * height) - 1.0)
+    sized = basis.dynamics * gain[None]
+    for side in ("Left", "Right"):  # who already smiles has that much less smile to come
+        sized[ARKIT_INDEX["mouthSmile" + side]] *= 1.0 - SMILE_SPENT * own_smile(basis, shape)
+    return sized.astype(np.float32)
+
+
+def own_smile(basis: FaceBasis, shape: F64) -> float:
+    """How far the portrait itself smiles, 0..1, by the height of its mouth corners."""
+
+    def lift(points: F64 | F32) -> float:
+        corners = points[list(topology.MOUTH_CORNERS), 1].mean()
+        middle = points[[topology.UPPER_LIP_CENTRE, topology.LOWER_LIP_CENTRE], 1].mean()
+        return float(middle - corners)
+
+    smile = basis.shape("mouthSmileLeft") + basis.shape("mouthSmileRight")
+    return float(np.clip((lift(shape) - lift(basis.mean)) / lift(smile), 0.0, 1.0))
+
+
+class Rig:
+    """One character's geometry, ready to be posed."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """`arrays` as `enrolment.geometry.measure` returns them, plus `landmarks` [478, 3]."""
+        self.landmarks = np.asarray(arrays["landmarks"], np.float64)
+        self.shape = np.asarray(arrays["neutral_shape"], np.float64)
+        self.rotation = np.asarray(arrays["head_rotation"], np.float64)
+        self.scale = float(np.asarray(arrays["head_scale"])[0])
+        self.shift = np.asarray(arrays["head_shift"], np.float64)
+        self.limits = np.asarray(arrays["motion_limits"], np.float64)
+        self.head_width = float(np.linalg.norm(self.shape[234] - self.shape[454]))
+        right, left = topology.OUTER_EYE_CORNERS
+        eyes = (self.shape[right] + self.shape[left]) / 2
+        self.pivot_head = eyes + [0.0, PIVOT_BELOW_EYES, PIVOT_BEHIND_EYES]
+        self.pivot = self.to_picture(self.pivot_head[None])[0]
+        self.basis = own_basis(face_basis(), self.shape)
+        # Seen from the side, depth becomes width: a dropping jaw would leave a turned cheek bare.
+        yaw = abs(float(yaw_pitch_roll(self.rotation)[0]))
+        self.basis[..., 2] *= 1.0 - DEPTH_DAMPED * float(smoothstep((yaw - 0.2) / 0.35))
+        lids = [i for i, name in enumerate(ARKIT_INDEX) if name.startswith("eye")]
+        self.basis[np.ix_(lids, topology.EYES)] = 0.0  # lids are solved, not blended
+        self.lips = LipSolver(self.shape, self.basis)
+
+    def to_picture(self, points: F64) -> F64:
+        """Head axes in iod → picture px at rest, [N, 3]."""
+        return np.asarray(self.scale * points @ self.rotation.T + self.shift)
+
+    def rigid(self, pose: F32) -> Rigid:
+        """The head movement of a public pose [6], inside this portrait's limits."""
+        lim = self.limits
+        vector = np.array(
+            [
+                soft_limit(float(pose[0]), lim[2], lim[3]),
+                soft_limit(float(pose[1]), lim[0], lim[1]),
+                soft_limit(float(pose[2]), lim[4], lim[5]),
+            ]
+        )
+        turn = self.rotation @ picture_rotation(vector) @ self.rotation.T
+        unit = self.scale * self.head_width
+        away = np.clip(float(pose[5]) * self.head_width, -6.0, 6.0) / CAMERA_DISTANCE_IOD
+        shift = np.array([float(pose[3]) * unit, -float(pose[4]) * unit, 0.0])
+        return Rigid(turn, 1.0 / (1.0 - away), self.pivot, shift)
+
+    def pose(self, dynamics: F32, pose: F32) -> Posed:
+        """Pose the face: `dynamics` [52], `pose` [6] public."""
+        c = np.clip(np.nan_to_num(dynamics), 0.0, 1.0).astype(np.float32)
+        moved = np.tensordot(c, self.basis, 1).astype(np.float64)
+        shape = self.shape + moved
+        shut = self.lips.solve(shape, c)
+        gaze = np.zeros((2, 2))
+        for i, eye in enumerate(EYES):
+            self._lids(shape, eye, c)
+            gaze[i] = self._gaze(eye, c)
+        rigid = self.rigid(np.nan_to_num(pose))
+        points = rigid.apply(self.to_picture(shape))
+        jaw, side = self.lips.jaw_travel(c)
+        iod_px = self.scale * rigid.scale
+        return Posed(shape, points, rigid, gaze * self.scale, shut, jaw, side, iod_px)
+
+    def _lids(self, shape: F64, eye: Eye, c: F32) -> None:
+        """Move one eye's lids in `shape`: the upper one does most of a blink, and they meet."""
+
+        def get(stem: str) -> float:
+            return float(c[ARKIT_INDEX[stem + eye.side]])
+
+        blink, squint, cheek = get("eyeBlink"), get("eyeSquint"), get("cheekSquint")
+        wide, up, down = get("eyeWide"), get("eyeLookUp"), get("eyeLookDown")
+        ajar = 1.0 - blink
+        upper = 0.9 * blink + ajar * (0.2 * squint + 0.08 * cheek + 0.42 * down)
+        upper -= ajar * (0.20 * wide + 0.12 * up)
+        lower = 0.1 * blink + ajar * (0.26 * squint + 0.16 * cheek - 0.12 * down - 0.1 * wide)
+        lower += ajar * 0.06 * up
+        if upper + lower > 1.0:
+            upper, lower = upper / (upper + lower), lower / (upper + lower)
+        top, bottom = self.shape[list(eye.upper)], self.shape[list(eye.lower)]
+        opening = bottom - top
+        above, below = list(eye.upper[1:-1]), list(eye.lower[1:-1])
+        shape[above] = shape[above] + opening[1:-1] * upper
+        shape[below] = shape[below] - opening[1:-1] * lower
+        shape[list(eye.crease)] += opening[1:-1] * 0.35 * upper
+        shape[list(eye.pouch)] -= opening[1:-1] * 0.4 * lower
+
+    def _gaze(self, eye: Eye, c: F32) -> F64:
+        """Iris shift [2] in iod, picture axes, from the four look coefficients."""
+
+        def degrees(direction: str) -> float:
+            return float(c[ARKIT_INDEX[f"eyeLook{direction}{eye.side}"]]) * GAZE_DEGREES[direction]
+
+        across = eye.outward * (degrees("Out") - degrees("In"))
+        down = degrees("Down") - degrees("Up")
+        return np.asarray(EYEBALL_RADIUS_IOD * np.sin(np.radians([across, down])))

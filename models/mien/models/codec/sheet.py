@@ -1,0 +1,87 @@
+"""Where everything around the face goes when the head moves: skull, ears, hair, neck, shoulders.
+
+A coarse grid over the picture; each node has a depth behind the face and a share of the head's
+movement: all of it at the skull, falling off along the neck, none at the shoulders.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.models.codec import topology
+from mien.models.codec.layers import face_outline, head_plane, smoothstep
+from mien.models.codec.pose import F64
+from mien.models.codec.rig import Posed, Rig
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+
+CELLS = 36  # grid cells across the picture
+BORDER_CELLS = 3  # beyond the picture's edge, so that a moving sheet stays covered
+SKULL_RECEDES_IOD = 0.55  # distance from the face over which depth falls back to the skull's middle
+NECK_FROM, NECK_TO = 0.80, 2.0  # iod below the eyes: share of movement falls from 1 to 0
+WIDE_FROM, WIDE_TO = 1.7, 2.6  # iod beside the head: hoods and long hair hang on the shoulders
+NECK_IN_FRONT_IOD = 0.18  # of the pivot
+
+
+def grid_triangles(columns: int, rows: int) -> I32:
+    """Two triangles a cell of a node grid, [2·(columns−1)·(rows−1), 3]."""
+    node = np.arange(columns * rows).reshape(rows, columns)
+    a, b, c, d = node[:-1, :-1], node[:-1, 1:], node[1:, 1:], node[1:, :-1]
+    first = np.stack([a, b, c], -1).reshape(-1, 3)
+    second = np.stack([a, c, d], -1).reshape(-1, 3)
+    return np.concatenate([first, second]).astype(np.int32)
+
+
+def _interpolate(landmarks: F64, flat: F64, scale: float) -> F64:
+    """Depths of `landmarks` [M, 3] at picture positions [N, 2], by inverse distance (Shepard)."""
+    distance = np.linalg.norm(flat[:, None] - landmarks[None, :, :2], axis=-1)
+    weight = 1.0 / (distance + 0.02 * scale) ** 3
+    return np.asarray((weight @ landmarks[:, 2]) / weight.sum(1))
+
+
+class Sheet:
+    """The node grid of one character."""
+
+    def __init__(self, rig: Rig, size: int) -> None:
+        step = size / CELLS
+        line = (np.arange(CELLS + 1 + 2 * BORDER_CELLS) - BORDER_CELLS) * step - 0.5
+        x, y = np.meshgrid(line, line)
+        flat = np.stack([x, y], -1).reshape(-1, 2)
+        self.triangles = grid_triangles(len(line), len(line))
+        self.nodes = np.concatenate([flat, self._depth(rig, flat)[:, None]], 1)
+        self.share = self._share(rig, flat)[:, None]
+
+    @staticmethod
+    def _share(rig: Rig, flat: F64) -> F64:
+        u, v = head_plane(rig, flat).T
+        along = 1.0 - smoothstep(v, NECK_FROM, NECK_TO)
+        beside = smoothstep(np.abs(u), WIDE_FROM, WIDE_TO) * smoothstep(v, -0.6, 0.4)
+        return np.asarray(along * (1.0 - beside))
+
+    @staticmethod
+    def _depth(rig: Rig, flat: F64) -> F64:
+        """Depth [N] px: the face's own inside its oval, back to the skull's middle around it, and
+        the neck's below."""
+        oval = rig.landmarks[list(topology.FACE_OVAL)]
+        contour = face_outline(rig).reshape(-1, 1, 2)
+        inside = np.array([cv2.pointPolygonTest(contour, (float(a), float(b)), True)
+                           for a, b in flat])  # fmt: skip
+        rim = _interpolate(oval, flat, rig.scale)
+        face = _interpolate(rig.landmarks[: topology.SKIN], flat, rig.scale)
+        near = smoothstep(inside / rig.scale, -0.03, 0.12)
+        middle = rig.pivot[2]
+        away = smoothstep(np.maximum(-inside, 0.0) / rig.scale, 0.0, SKULL_RECEDES_IOD)
+        depth = rim + near * (face - rim)
+        depth = depth + away * (middle - depth)
+        v = head_plane(rig, flat)[:, 1]
+        neck = middle - NECK_IN_FRONT_IOD * rig.scale
+        at_neck = smoothstep(v, 0.7, 1.15)
+        return np.asarray(depth + at_neck * (neck - depth))
+
+    def move(self, posed: Posed) -> F64:
+        """Nodes [N, 3] px after the head's movement."""
+        moved = posed.rigid.apply(self.nodes)
+        return np.asarray(self.nodes + self.share * (moved - self.nodes))

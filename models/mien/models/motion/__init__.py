@@ -1,0 +1,58 @@
+"""Motion: what moves the face, from sound and controls."""
+
+from mien.models.motion.controls import CueTrack
+from mien.models.motion.cues import (
+    BlinkCue,
+    Cue,
+    CueError,
+    DistanceCue,
+    EmotionCue,
+    GazeCue,
+    HeadCue,
+)
+from mien.models.motion.limits import LimiterState, PoseLimits, limit, soften
+from mien.models.motion.perform import Performer, perform
+from mien.models.motion.signal import SignalMotion, SignalState
+from mien.models.motion.types import (
+    ARKIT_INDEX,
+    ARKIT_NAMES,
+    COEFFICIENTS,
+    EMOTIONS,
+    FRAME_RATE_HZ,
+    HOP_SAMPLES,
+    SAMPLE_RATE_HZ,
+    Controls,
+    Motion,
+    MotionGenerator,
+    MotionState,
+)
+
+__all__ = [
+    "ARKIT_INDEX",
+    "ARKIT_NAMES",
+    "COEFFICIENTS",
+    "EMOTIONS",
+    "FRAME_RATE_HZ",
+    "HOP_SAMPLES",
+    "SAMPLE_RATE_HZ",
+    "BlinkCue",
+    "Controls",
+    "Cue",
+    "CueError",
+    "CueTrack",
+    "DistanceCue",
+    "EmotionCue",
+    "GazeCue",
+    "HeadCue",
+    "LimiterState",
+    "Motion",
+    "MotionGenerator",
+    "MotionState",
+    "Performer",
+    "PoseLimits",
+    "SignalMotion",
+    "SignalState",
+    "limit",
+    "perform",
+    "soften",
+]

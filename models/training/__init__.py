@@ -1,0 +1,1 @@
+"""Programs that make what ships as package data. Never imported by the daemon."""

@@ -1,0 +1,1 @@
+"""Spoken lines from free synthetic voices."""
