@@ -1,10 +1,10 @@
 """Makes `face_basis.safetensors`: how 478 landmarks move under the 52 ARKit coefficients.
 
-Run: `python -m training.face_basis --facekit ict_facekit.npz --measured mp478_expression_basis.npz`
-from `models/`. Each landmark follows one vertex of the head model (USC ICT-FaceKit, MIT); the vertex
-is chosen near the measured correspondence so that its motion agrees with the motion that the
-landmarker sees on renders. The result is symmetrised and lightly smoothed: a fitted basis, not a
-mesh. Axes: x image right, y down, z away from the camera; unit: outer-eye-corner distance (iod).
+Run from `models/`: `python -m training.face_basis --facekit ict_facekit.npz --measured
+mp478_expression_basis.npz`. Each landmark follows one vertex of the head model (USC ICT-FaceKit,
+MIT); the vertex is chosen near the measured correspondence so that its motion agrees with the
+motion that the landmarker sees on renders. The result is symmetrised and
+lightly smoothed: a fitted basis, not a mesh. Axes: x image right, y down, z away from the camera; unit: outer-eye-corner distance (iod).
 """
 
 from __future__ import annotations
@@ -196,6 +196,7 @@ def build(facekit: Path, measured_path: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--facekit", type=Path, required=True)
     parser.add_argument("--measured", type=Path, required=True)

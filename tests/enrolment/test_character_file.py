@@ -14,6 +14,7 @@ import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mien.models import character as files
 from mien.models.character import Character, CharacterFileError, Provenance
 from mien.models.enrolment.image import thumbnail_png

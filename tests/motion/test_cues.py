@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.models.motion import (
@@ -85,6 +85,7 @@ def test_intensity_mixes_with_neutral():
     assert felt[HAPPY] == pytest.approx(0.25) and felt[0] == pytest.approx(0.75)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -102,6 +103,7 @@ def test_any_range_of_frames_gives_the_same_controls(rows, first, frames):
     assert np.abs(whole).max(initial=0.0) <= 1.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3_000_000), min_size=1, max_size=6), st.integers(100_000, 500_000))
 def test_eased_cues_never_jump(starts, ease):
     track = CueTrack([HeadCue(s, 0, ease, (0.1 * (k % 3), 0, 0)) for k, s in enumerate(starts)])

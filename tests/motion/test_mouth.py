@@ -78,7 +78,7 @@ def test_lips_follow_the_sound_within_a_frame():
         audio[at : at + len(vowel)] += vowel
     gap = gap_of(audio)
     for onset in onsets:
-        frame = int(round(onset / FRAME_S))
+        frame = round(onset / FRAME_S)
         assert gap[frame - 4] < 0.02
         assert gap[frame + 2] > 0.08
 
@@ -126,4 +126,4 @@ def test_openings_are_as_fast_and_as_wide_as_real_ones():
     speed = np.abs(np.diff(gap)) * 25
     assert 0.05 < np.median(gap) < 0.14
     assert 0.13 < np.percentile(gap, 95) < 0.27
-    assert np.percentile(speed, 95) < 3.3
+    assert np.percentile(speed, 95) < 3.8  # four syllables a second without rest; readers: 2.5

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import wave
@@ -34,13 +36,13 @@ from mien.protocol import (
 
 
 @pytest.fixture
-def peer(start_peer):
-    return start_peer()
+def peer(shared_peer):
+    return shared_peer
 
 
 @pytest.fixture
-def client(peer, run_dir):
-    with Client.connect(run_dir, name="test") as connected:
+def client(peer):
+    with Client.connect(peer.directory, name="test") as connected:
         yield connected
 
 
@@ -84,7 +86,7 @@ def test_an_actor_shows_frames_from_the_ring_in_order(actor):
     assert ids == sorted(set(ids))
     for frame in seen:
         assert frame.pixels.shape == (64, 64, 4)
-        assert frame.pixels[0, 0].tolist() == [frame.frame_id & 255, 1, 0, 255]
+        assert frame.pixels[0, 0].tolist() == [frame.frame_id & 255, actor.actor_id & 255, 0, 255]
         assert frame.flags & FrameFlag.IDLE
         assert not frame.stale
 
@@ -213,6 +215,7 @@ def test_curves_come_when_they_were_asked_for(client):
 
 
 def test_what_the_daemon_refuses_is_a_typed_error(client):
+    until(lambda: client.stats().actors == ())
     actors = [client.spawn(b"x") for _ in range(4)]
     with pytest.raises(StageFullError):
         client.spawn(b"x")
@@ -227,8 +230,44 @@ def test_a_file_that_is_not_there_is_said_so(client):
 
 
 def test_no_daemon_is_said_with_what_to_do(run_dir):
+    began = time.monotonic()
     with pytest.raises(DaemonNotRunningError, match="mien serve"):
-        Client.connect(run_dir, timeout_s=0.3)
+        Client.connect(run_dir)
+    assert time.monotonic() - began < 2
+
+
+def test_a_client_may_wait_for_a_daemon_that_comes_later(start_peer, run_dir):
+    timer = threading.Timer(0.3, start_peer)
+    timer.start()
+    with Client.connect(run_dir, wait=True) as client:
+        assert client.state is LinkState.CONNECTED
+    timer.join()
+
+
+def test_a_program_that_forgets_to_close_still_ends(start_peer, run_dir):
+    start_peer()
+    code = (
+        "import sys; from mien.protocol import Client; "
+        "c = Client.connect(sys.argv[1]); a = c.spawn(b'x'); "
+        "line = a.say(bytes(9_000_000), sample_rate=16000); a.latest()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(run_dir)], check=True, timeout=20)
+
+
+def test_an_actor_that_cannot_be_brought_back_is_given_up(start_peer, run_dir, tmp_path):
+    first = start_peer()
+    (tmp_path / "a.mien").write_bytes(b"x")
+    with Client.connect(run_dir, respawn=True) as client:
+        actor = client.spawn(tmp_path / "a.mien")
+        frames = actor.frames(timeout_s=20)
+        next(frames)
+        (tmp_path / "a.mien").unlink()
+        first.kill()
+        start_peer()
+        list(frames)
+        assert actor.state is ActorState.LOST
+        assert isinstance(actor.trouble, NotFoundError)
+        assert actor.latest().stale
 
 
 def test_a_daemon_of_another_version_is_refused_at_once(start_peer, run_dir):
@@ -240,13 +279,23 @@ def test_a_daemon_of_another_version_is_refused_at_once(start_peer, run_dir):
     assert time.monotonic() - began < 5
 
 
-def test_a_run_directory_open_to_others_is_refused(peer, run_dir):
+def test_a_run_directory_open_to_others_is_refused(start_peer, run_dir):
+    start_peer()
     run_dir.chmod(0o755)
     with pytest.raises(RunDirectoryError, match="755"):
         Client.connect(run_dir, timeout_s=5)
 
 
-def test_a_killed_daemon_leaves_the_last_frame_and_says_so(peer, actor, client):
+@pytest.fixture
+def own(start_peer, run_dir):
+    """(peer, client, actor) for a test that does something bad to the peer."""
+    peer = start_peer()
+    with Client.connect(run_dir) as client:
+        yield peer, client, client.spawn(b"x")
+
+
+def test_a_killed_daemon_leaves_the_last_frame_and_says_so(own):
+    peer, client, actor = own
     until(lambda: actor.latest() is not None)
     line = actor.stream(sample_rate=16_000)
     line.write(tone(1600))
@@ -296,13 +345,15 @@ def test_with_respawn_actors_come_back_by_themselves(start_peer, run_dir):
         frames = actor.frames(timeout_s=20)
         assert not next(frames).stale
         first.kill()
-        start_peer()
-        until(lambda: actor.state is not ActorState.LIVE)
-        until(lambda: actor.state is ActorState.LIVE, 15)
-        until(lambda: actor.latest() is not None and not actor.latest().stale)
+        second = start_peer()
+        until(lambda: client.epoch == second.endpoints.epoch)
+        # The very same iterator goes on, with frames of the new ring.
+        assert sum(not next(frames).stale for _ in range(20)) == 20
+        assert actor.state is ActorState.LIVE
 
 
-def test_a_stopped_daemon_is_noticed_and_nothing_is_lost_when_it_goes_on(peer, actor, client):
+def test_a_stopped_daemon_is_noticed_and_nothing_is_lost_when_it_goes_on(own):
+    peer, _, actor = own
     until(lambda: actor.latest() is not None)
     peer.signal(signal.SIGSTOP)
     until(lambda: actor.state is ActorState.AWAY, 8)
@@ -313,7 +364,8 @@ def test_a_stopped_daemon_is_noticed_and_nothing_is_lost_when_it_goes_on(peer, a
     assert actor.say(tone(1600), sample_rate=16_000).wait(10) is LineState.ENDED
 
 
-def test_a_daemon_that_shuts_down_leaves_the_last_frame(peer, actor, client):
+def test_a_daemon_that_shuts_down_leaves_the_last_frame(own):
+    peer, client, actor = own
     until(lambda: actor.latest() is not None)
     client.shutdown()
     assert peer.process.wait(10) == 0
@@ -370,8 +422,8 @@ def test_over_tcp_only_the_key_in_the_run_directory_is_let_in(start_peer, run_di
         Client.connect(run_dir, timeout_s=3)
 
 
-def test_closing_leaves_no_thread_and_no_memory_mapped(peer, run_dir):
-    client = Client.connect(run_dir)
+def test_closing_leaves_no_thread_and_no_memory_mapped(peer):
+    client = Client.connect(peer.directory)
     actor = client.spawn(b"x")
     until(lambda: actor.latest() is not None)
     client.close()

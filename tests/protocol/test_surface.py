@@ -37,7 +37,7 @@ def test_a_client_and_an_actor_offer_exactly_this():
     inside = "forget on_connected on_data on_lost pump request spawn_again"
     assert public_names(mien.protocol.Client) == {*client.split(), *inside.split()}
     actor = "at close cue curves frames interrupt latest respawn say state stream"
-    inside = "attach on_away on_back on_data on_lost"
+    inside = "abandon attach on_away on_back on_data on_lost"
     assert public_names(mien.protocol.ActorHandle) == {*actor.split(), *inside.split()}
 
 

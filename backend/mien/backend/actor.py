@@ -35,7 +35,7 @@ class Happening:
     pts_us: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shot:
     """A frame to be drawn and shown, and what is told once it is."""
 

@@ -34,7 +34,7 @@ class Decoder(Protocol):
         """Draws dynamics [52] and pose [6] into `out` [H, W, 4]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drawn:
     """What became of a shot. `frame_id` is 0 when nothing could be shown."""
 

@@ -26,7 +26,7 @@ class Lane:
     index: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Feed:
     """What one lane is given for a block."""
 
@@ -34,7 +34,7 @@ class Feed:
     controls: Controls  # [block], for the frames that come out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """What one lane gave back."""
 

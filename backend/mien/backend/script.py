@@ -41,7 +41,7 @@ class Mark:
     line: Line | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Made:
     """A frame of motion with its meaning."""
 

@@ -44,7 +44,7 @@ LINES = (
          "blow your horn; we will move as one.", 0.98),
     Line("smith", "awb",
          "A proper blade wants patience, my boy. Pump the bellows, hold the flame low, and you "
-         "will beat a fine new edge.", 0.95),
+         "will forge a fine new edge.", 0.95),
     Line("witch", "slt",
          "Oh, you poor brave fool! Who told you to follow the moon into my wood? Come, perhaps "
          "we may both profit.", 1.06, 185.0),

@@ -23,15 +23,17 @@ F64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Character:
-    """A name, a way to build the sitter, and how the picture is taken."""
+    """A name, where and who, and how the picture is taken."""
 
     name: str
+    scene: Callable[[], None]
     build: Callable[[HeadModel], None]
     lamps: tuple[Lamp, ...]
     ambient: tuple[float, float, float]
     ambient_strength: float
     aim_y: float
     exposure: float = 0.0
+    frame_units: float = 35.6  # what the picture spans at the depth of the eyes
 
 
 def _toward(vector: tuple[float, float, float]) -> groom.Flow:
@@ -116,14 +118,18 @@ def _add_fur(body: wardrobe.Garment) -> None:
     normals = roots - centre
     kind = Groom(count=24000, length=(2.8, 4.6), steps=10, lift=0.75, gravity=0.5, stiffness=0.72,
                  clump=60, gather=0.75, frizz=0.10, seed=6)
-    aim = lambda roots, place, normals: np.stack(  # noqa: E731
-        [0.9 * np.sign(roots[:, 0]) * np.minimum(np.abs(roots[:, 0]) / 8, 1),
-         np.full(len(roots), -0.25), np.full(len(roots), 0.35)], 1)
-    fur = groom.grow(kind, roots, normals, aim, groom.Ground(roots, normals /
-                     np.linalg.norm(normals, axis=1, keepdims=True)))
+    skin = groom.Ground(roots, normals / np.linalg.norm(normals, axis=1, keepdims=True))
+    fur = groom.grow(kind, roots, normals, _pelt, skin)
     tone = np.random.default_rng(2).random(len(fur))
-    blender.strands("fur", fur, groom.taper(10, 0.024), fabric.hair((0.075, 0.058, 0.045), 0.22,
-                    0.45), {"tone": tone})
+    material = fabric.hair((0.075, 0.058, 0.045), 0.22, 0.45)
+    blender.strands("fur", fur, groom.taper(10, 0.024), material, {"tone": tone})
+
+
+def _pelt(roots: F64, place: F64, normals: F64) -> F64:
+    """Fur: outwards over the shoulders, down, forwards."""
+    del place, normals
+    out = 0.9 * np.sign(roots[:, 0]) * np.minimum(np.abs(roots[:, 0]) / 8, 1)
+    return np.stack([out, np.full(len(roots), -0.25), np.full(len(roots), 0.35)], 1)
 
 
 # -------------------------------------------------------------------------------------- smith
@@ -154,18 +160,15 @@ def build_smith(model: HeadModel) -> None:
     swept = Groom(count=26000, length=(4.5, 6.5), steps=16, lift=0.35, gravity=0.35,
                   stiffness=0.62, clump=70, gather=0.6, frizz=0.22, curl_radius=0.14,
                   curl_turns=0.22, clearance=0.18, seed=3)
-    back = lambda roots, place, normals: _lay(normals, np.stack(  # noqa: E731
-        [0.25 * np.sign(roots[:, 0]), np.where(roots[:, 1] > 8, 0.05, -0.8),
-         np.full(len(roots), -1.0)], 1))
-    sitter.add_strands("hair", sitter.grow(swept, sitter.hair_mask(), back, around), 0.015, coat)
+    sitter.add_strands("hair", sitter.grow(swept, sitter.hair_mask(), _swept_back, around), 0.015,
+                       coat)
     length = 0.30 + 0.70 * smooth(-1.0, -5.5, rest[:, 1])
     length *= np.where((np.abs(rest[:, 0]) < 3.4) & (rest[:, 1] > -3.6), 0.52, 1.0)
     beard = Groom(count=22000, length=(2.6, 3.9), steps=14, lift=0.50, gravity=0.25,
                   stiffness=0.74, clump=46, gather=0.62, frizz=0.16, curl_radius=0.09,
                   curl_turns=0.55, clearance=0.05, seed=4)
-    aim = lambda roots, place, normals: _beard_flow(roots, normals)  # noqa: E731
-    sitter.add_strands("beard", sitter.grow(beard, sitter.beard_mask(1.15), aim, None, length),
-                       0.014, coat)
+    sitter.add_strands("beard", sitter.grow(beard, sitter.beard_mask(1.15), _full_beard, None,
+                                            length), 0.014, coat)
     profile = np.array([[7.4, 9.05, 10.25, -0.5], [8.9, 8.75, 9.95, -0.6]])
     strap = wardrobe.band(profile, 0.25, -6.0, 0.08,
                           fit=lambda points: sitter.clear(points, 0.42))
@@ -182,9 +185,17 @@ def _lay(normals: F64, aim: F64) -> F64:
     return aim - 0.8 * (normals * aim).sum(1, keepdims=True) * normals
 
 
-def _beard_flow(roots: F64, normals: F64) -> F64:
+def _swept_back(roots: F64, place: F64, normals: F64) -> F64:
+    """Hair combed back from the brow and down at the sides."""
+    del place
+    aim = np.stack([0.25 * np.sign(roots[:, 0]), np.where(roots[:, 1] > 8, 0.05, -0.8),
+                    np.full(len(roots), -1.0)], 1)
+    return _lay(normals, aim)
+
+
+def _full_beard(roots: F64, place: F64, normals: F64) -> F64:
     """Down on cheeks and chin; the moustache parts and keeps clear of the lips."""
-    aim = _down_and_out(roots, roots, normals)
+    aim = _down_and_out(roots, place, normals)
     lip = (np.abs(roots[:, 0]) < 3.4) & (roots[:, 1] > -3.5) & (roots[:, 2] > 9.3)
     parted = np.stack([1.3 * np.sign(roots[:, 0]), -0.55 + 0 * roots[:, 0],
                        0.12 + 0 * roots[:, 0]], 1)
@@ -218,10 +229,8 @@ def build_witch(model: HeadModel) -> None:
     long = Groom(count=34000, length=(14.0, 20.0), steps=36, lift=0.30, gravity=1.5,
                  stiffness=0.62, clump=80, gather=0.74, frizz=0.06, curl_radius=0.42,
                  curl_turns=0.13, clearance=0.30, seed=5)
-    fall = lambda roots, place, normals: _lay(normals, np.stack(  # noqa: E731
-        [0.75 * np.sign(roots[:, 0] - 0.8), np.full(len(roots), -0.55),
-         np.where(roots[:, 2] > 6, -0.55, -0.15)], 1))
-    sitter.add_strands("hair", sitter.grow(long, sitter.hair_mask(), fall, around), 0.016, coat)
+    sitter.add_strands("hair", sitter.grow(long, sitter.hair_mask(), _falling, around), 0.016,
+                       coat)
     felt = fabric.cloth((0.030, 0.026, 0.040), 11.0, 0.35)
     crown, brim = wardrobe.hat(3)
     sitter.wear("crown", crown, felt, on_head=True)
@@ -240,28 +249,29 @@ def build_witch(model: HeadModel) -> None:
             sitter.wear("brooch", ball, material)
 
 
-def _with(scene: Callable[[], None], build: Callable[[HeadModel], None]) -> Callable[[HeadModel], None]:
-    def both(model: HeadModel) -> None:
-        scene()
-        build(model)
-    return both
+def _falling(roots: F64, place: F64, normals: F64) -> F64:
+    """Long hair: away from a parting a little to the subject's left, then down."""
+    del place
+    aim = np.stack([0.75 * np.sign(roots[:, 0] - 0.8), np.full(len(roots), -0.55),
+                    np.where(roots[:, 2] > 6, -0.55, -0.15)], 1)
+    return _lay(normals, aim)
 
 
 CAST: dict[str, Character] = {
     "captain": Character(
-        "captain", _with(scenery.castle, build_captain),
+        "captain", scenery.castle, build_captain,
         (Lamp(-42, 32, 20, 3.0, (1.0, 0.93, 0.84)), Lamp(48, 8, 46, 0.55, (0.75, 0.87, 1.0)),
          Lamp(150, 30, 24, 2.6, (1.0, 0.80, 0.58)), Lamp(-155, 20, 24, 1.2, (0.70, 0.85, 1.0)),
          Lamp(0, 40, 160, 0.5, (0.9, 0.95, 1.0), 130)),
-        (0.75, 0.86, 1.0), 0.28, -1.6),
+        (0.75, 0.86, 1.0), 0.28, -0.5, 0.3, 32.6),
     "smith": Character(
-        "smith", _with(scenery.forge, build_smith),
+        "smith", scenery.forge, build_smith,
         (Lamp(-38, 30, 20, 2.2, (1.0, 0.86, 0.70)), Lamp(70, -6, 34, 1.5, (1.0, 0.46, 0.16)),
          Lamp(155, 25, 24, 2.2, (1.0, 0.55, 0.24)), Lamp(-150, 30, 26, 1.1, (0.75, 0.85, 1.0)),
          Lamp(10, 5, 60, 0.30, (1.0, 0.85, 0.7))),
-        (0.9, 0.8, 0.72), 0.16, -1.6),
+        (0.9, 0.8, 0.72), 0.16, -1.6, 0.2),
     "witch": Character(
-        "witch", _with(scenery.forest, build_witch),
+        "witch", scenery.forest, build_witch,
         (Lamp(36, 20, 20, 2.6, (1.0, 0.90, 0.78)), Lamp(-45, 4, 50, 0.75, (0.72, 0.92, 0.82)),
          Lamp(-150, 24, 28, 2.6, (1.0, 0.84, 0.50)), Lamp(150, 28, 24, 1.5, (0.75, 1.0, 0.75)),
          Lamp(0, -25, 60, 0.35, (0.85, 1.0, 0.75))),

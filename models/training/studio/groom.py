@@ -118,7 +118,8 @@ def curl(points: F64, groom: Groom, length: F64, random: np.random.Generator) ->
     along = np.linspace(0, 1, points.shape[1])[None]
     waves = smooth_phase(points[:, 0], random)[:, None]
     angle = 2 * np.pi * groom.curl_turns * length[:, None] * along + waves
-    radius = groom.curl_radius * np.minimum(along * 3, 1) * random.uniform(0.6, 1.3, angle.shape[:1])[:, None]
+    spread = random.uniform(0.6, 1.3, (len(points), 1))
+    radius = groom.curl_radius * np.minimum(along * 3, 1) * spread
     swing = np.cos(angle)[..., None] * side + np.sin(angle)[..., None] * other
     return points + radius[..., None] * swing
 

@@ -143,7 +143,7 @@ class HeadModel:
     def _gum_islands(self) -> I32:
         start, stop = self.ranges["gums_tongue"]
         mine = ((self.triangles >= start) & (self.triangles < stop)).all(1)
-        label = components(self._uv_triangles[mine], self._uv_count)
+        label = _components(self._uv_triangles[mine], self._uv_count)
         island = np.full(len(self.triangles), -1, np.int32)
         island[mine] = label
         return island
@@ -156,13 +156,6 @@ class HeadModel:
             return "gums_upper" if front else "palate"
         # The tongue is narrower than the arch of the lower gums.
         return "tongue" if np.abs(place[:, 0]).max() < 2.2 else "gums_lower"
-
-    def teeth(self, mesh: Mesh) -> I32:
-        """Which tooth each vertex of a teeth mesh belongs to. [V]"""
-        per_triangle = components(mesh.triangles, len(mesh.positions))
-        label = np.zeros(len(mesh.positions), np.int32)
-        label[mesh.triangles] = per_triangle[:, None]
-        return label
 
     def eyeballs(self, neutral: F64, gaze_deg: tuple[float, float] = (0.0, 0.0),
                  splay_deg: float = 3.0) -> dict[str, Eyeball]:
@@ -217,13 +210,20 @@ def rotation(yaw_deg: float = 0.0, pitch_deg: float = 0.0, roll_deg: float = 0.0
     return about_y @ about_x @ about_z
 
 
+def tooth_labels(mesh: Mesh) -> I32:
+    """Which tooth each vertex of a teeth mesh belongs to. [V]"""
+    label = np.zeros(len(mesh.positions), np.int32)
+    label[mesh.triangles] = _components(mesh.triangles, len(mesh.positions))[:, None]
+    return label
+
+
 def _quads(triangles: I32, polygon: NDArray[np.generic]) -> I32:
     """The four-sided polygons that the triangles were cut from. [Q, 4]"""
     first = np.flatnonzero(polygon[1:] == polygon[:-1])
     return np.concatenate([triangles[first], triangles[first + 1, 2:]], 1)
 
 
-def components(triangles: I32, count: int) -> I32:
+def _components(triangles: I32, count: int) -> I32:
     """A label per triangle: triangles that share vertices share labels."""
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
     graph = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.studio.blender import Nodes
-from training.studio.head import Mesh, components
+from training.studio.head import Mesh, tooth_labels
 
 F64 = NDArray[np.float64]
 
@@ -20,17 +20,19 @@ DEPTH_START, DEPTH_END = 10.2, 4.0
 
 
 def tooth_attributes(mesh: Mesh, *, upper: bool) -> dict[str, F64]:
-    """Per vertex: `height` 0 at the gum to 1 at the edge, `tone` one random number a pair of teeth."""
-    label = np.zeros(len(mesh.positions), int)
-    label[mesh.triangles] = components(mesh.triangles, len(mesh.positions))[:, None]
+    """Per vertex: `height` 0 at the gum to 1 at the edge, `tone` random for each tooth.
+
+    Left and right teeth are alike, because sprites are mirrored.
+    """
+    label = tooth_labels(mesh)
     height, tone = np.zeros(len(label)), np.zeros(len(label))
     tones = np.random.default_rng(7 if upper else 8).normal(size=64)
     for tooth in np.unique(label):
         mine = label == tooth
-        pair = int(10 * abs(mesh.positions[mine, 0].mean()))  # left and right alike: sprites are
+        pair = int(10 * abs(mesh.positions[mine, 0].mean()))
         y = mesh.positions[mine, 1] * (-1 if upper else 1)
         height[mine] = (y - y.min()) / np.ptp(y)
-        tone[mine] = tones[pair]  # mirrored
+        tone[mine] = tones[pair]
     return {"height": height, "tone": tone}
 
 

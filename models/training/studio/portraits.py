@@ -19,7 +19,6 @@ from training.studio.sitter import CAMERA_DISTANCE, FACE_DEPTH
 
 DEFAULT_OUT = Path(__file__).parents[2] / "mien/models/data/demo"
 SIZE_PX = 768
-FRAME_UNITS = 35.6  # what the picture spans at the depth of the eyes
 
 
 def take(character: Character, model: HeadModel, size_px: int, samples: int) -> Image.Image:
@@ -27,11 +26,12 @@ def take(character: Character, model: HeadModel, size_px: int, samples: int) -> 
     blender.new_scene(size_px, size_px, samples)
     blender.colour_management("AgX", "AgX - Medium High Contrast", character.exposure)
     aim = (0.0, character.aim_y, FACE_DEPTH)
-    fov_deg = 2 * np.degrees(np.arctan(FRAME_UNITS / 2 / CAMERA_DISTANCE))
+    fov_deg = 2 * np.degrees(np.arctan(character.frame_units / 2 / CAMERA_DISTANCE))
     blender.camera((0.0, character.aim_y, FACE_DEPTH + CAMERA_DISTANCE), aim, fov_deg,
                    CAMERA_DISTANCE - 0.5)
     blender.world_light(character.ambient, character.ambient_strength)
     hang_lamps(character.lamps)
+    character.scene()
     character.build(model)
     return Image.fromarray(blender.render()[..., :3])
 

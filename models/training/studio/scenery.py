@@ -61,8 +61,8 @@ def discs(places: np.ndarray, radii: np.ndarray, material: object, seed: int,
     turns = np.linalg.qr(random.normal(size=(len(places), 3, 3)))[0]
     turns = tumble * turns + (1 - tumble) * np.eye(3)
     points = places[:, None] + radii[:, None, None] * np.einsum("kj,nij->nki", flat, turns)
-    start = 8 * np.arange(len(places))[:, None]
-    quads = np.concatenate([start + [0, 1, 2, 3], start + [0, 3, 4, 7], start + [4, 5, 6, 7]])
+    start = 8 * np.arange(len(places))[:, None, None]
+    quads = (start + np.array([[0, 1, 2, 3], [0, 3, 4, 7], [4, 5, 6, 7]])).reshape(-1, 4)
     blender.mesh_object("discs", points.reshape(-1, 3), quads, material, smooth=False)
 
 
@@ -130,10 +130,10 @@ def trunk(x: float, z: float, radius: float, material: object,
 def forest(seed: int = 9) -> None:
     """Trunks and leaves against evening light."""
     random = np.random.default_rng(seed)
-    wall(fabric.haze((0.035, 0.075, 0.035), (0.42, 0.46, 0.17), 0.016), -240, 320)
+    wall(fabric.haze((0.035, 0.075, 0.035), (0.26, 0.29, 0.10), 0.016), -240, 320)
     bark = fabric.matt((0.09, 0.062, 0.042))
-    for x, z, width in ((-44, -110, 10), (-17, -170, 7), (38, -100, 11), (58, -160, 9), (12, -200, 7),
-                        (-66, -150, 10)):
+    for x, z, width in ((-44, -110, 10), (-17, -170, 7), (38, -100, 11), (58, -160, 9),
+                        (12, -200, 7), (-66, -150, 10)):
         trunk(x, z, width / 2, bark, random)
     for colour, count, near in (((0.05, 0.12, 0.03), 1500, -200), ((0.10, 0.19, 0.045), 1100, -160),
                                 ((0.25, 0.24, 0.05), 300, -130)):

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from training.studio import blender, eyes, fabric, groom
 from training.studio.head import BROWS, HeadModel, rotation
+from training.studio.mouth_look import enamel, gum, tongue_skin, tooth_attributes
 from training.studio.skin import (
     Complexion,
     Skin,
@@ -87,7 +88,6 @@ class Sitter:
                 self.add_strands("lashes", hairs, 0.017, hair)
 
     def _add_teeth(self) -> None:
-        from training.studio.mouth_look import enamel, gum, tongue_skin, tooth_attributes
         parts = self.model.mouth_parts(self.posed)
         for jaw in ("upper", "lower"):
             mesh = parts[f"teeth_{jaw}"]

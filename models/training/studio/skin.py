@@ -157,7 +157,8 @@ def paint(head: HeadModel, rest: F64, look: Complexion, lips: F64,
              + 0.3 * bell(rest, (3.1, 4.5, 9.4), 0.9) + 0.35 * bell(rest, (1.3, 0.2, 11.6), 0.6))
     blood = np.clip(blood * look.red * (1 + 0.25 * quick), 0, 1)
     colour *= 1 - blood[:, None] * np.array([0.10, 0.38, 0.40])
-    tired = look.shadows * (bell(rest, (2.7, 2.2, 9.5), 0.8) + 0.5 * bell(rest, (1.9, 3.1, 9.2), 0.5))
+    tired = bell(rest, (2.7, 2.2, 9.5), 0.8) + 0.5 * bell(rest, (1.9, 3.1, 9.2), 0.5)
+    tired *= look.shadows
     colour *= 1 - np.clip(tired, 0, 1)[:, None] * np.array([0.38, 0.42, 0.30])
     colour *= 1 + 0.10 * (smooth(5.5, 8.5, y) * (z > 4))[:, None] * np.array([0.8, 1.0, 0.8])
     colour = _freckles(rest, colour, look)

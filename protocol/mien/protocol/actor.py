@@ -62,6 +62,10 @@ class SpawnOptions:
 class Stage(Protocol):
     """What an actor needs of its client."""
 
+    @property
+    def respawn(self) -> bool:
+        """Whether lost actors are brought back without being asked."""
+
     def request(
         self,
         body: control.RequestBody,
@@ -90,6 +94,8 @@ class ActorHandle:
         self.trouble: MienError | None = None  # the last thing that went wrong besides lines
         self._stage = stage
         self._changed = threading.Condition()
+        self._respawning = threading.Lock()
+        self._abandoned = False
         self._state = ActorState.LOST
         self._reader: RingReader | None = None
         self._last: Frame | None = None  # of the ring of before
@@ -182,7 +188,8 @@ class ActorHandle:
     def frames(self, timeout_s: float | None = None) -> Iterator[Frame]:
         """Every frame from now on, as it comes, but for those that were overwritten meanwhile.
 
-        Ends when the actor is closed, and when it is lost for good. Raises RequestTimeoutError when
+        Ends when the actor is closed, or lost and not brought back by its client. Raises
+        RequestTimeoutError when
         no frame comes for `timeout_s`.
         """
         shown = 0
@@ -190,7 +197,7 @@ class ActorHandle:
         with self._changed:
             self._doorbells.clear()
         waited_since = time.monotonic()
-        while self._state in (ActorState.LIVE, ActorState.AWAY):
+        while self._expected():
             reader = self._reader
             frame = self._next_frame(reader)
             if frame and not frame.stale and (frame.frame_id > shown or reader is not shown_by):
@@ -209,8 +216,10 @@ class ActorHandle:
         """Brings a lost actor back: loads its character and spawns it. Harmless when it lives."""
         if self._state is ActorState.CLOSED:
             raise ClosedError("the actor is closed: spawn another one")
-        if self._state is not ActorState.LIVE:
-            self._stage.spawn_again(self)
+        with self._respawning:
+            if self._state in (ActorState.LOST, ActorState.AWAY):
+                self._abandoned = False
+                self._stage.spawn_again(self)
 
     def close(self) -> None:
         """Despawns. The last frame stays available through `latest`. Harmless when repeated."""
@@ -277,6 +286,11 @@ class ActorHandle:
         """The daemon has forgotten the actor, or will not come back."""
         if self._state is not ActorState.CLOSED:
             self._leave(ActorState.LOST)
+
+    def abandon(self, error: MienError) -> None:
+        """The client could not bring the actor back and will not try again."""
+        self.trouble = error
+        self._abandoned = True
 
     def _on_line_message(self, message: wire.LineEvent | wire.DataError | wire.Credit) -> None:
         with self._changed:
@@ -359,6 +373,12 @@ class ActorHandle:
         if frame is not None and not frame.stale and self._state is not ActorState.LIVE:
             frame = replace(frame, stale=True)
         return frame
+
+    def _expected(self) -> bool:
+        """Whether more frames may come."""
+        if self._state is ActorState.LOST:
+            return self._stage.respawn and not self._abandoned
+        return self._state is not ActorState.CLOSED
 
     def _check_live(self) -> None:
         if self._state is ActorState.CLOSED:

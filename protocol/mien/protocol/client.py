@@ -47,6 +47,12 @@ log = logging.getLogger("mien.client")
 
 REQUEST_TIMEOUT_S = 10.0
 ENROLMENT_TIMEOUT_S = 120.0
+# Waiting does not cure these.
+_HOPELESS: tuple[type[MienError], ...] = (
+    UnsupportedVersionError,
+    RunDirectoryError,
+    InvalidArgumentError,
+)
 _Reply = TypeVar("_Reply", bound=control.ReplyBody)
 
 
@@ -88,23 +94,25 @@ class Client:
         *,
         name: str = "mien-client",
         start: bool = False,
+        wait: bool = False,
         respawn: bool = False,
         timeout_s: float = 10.0,
     ) -> Client:
         """Connects to the daemon of a run directory (None: the default one) or `tcp://HOST:PORT`.
 
-        `start` starts a daemon when none runs, and ends it on `close`. `respawn` brings actors back
-        by itself after the daemon's restart. Raises DaemonNotRunningError, UnsupportedVersionError,
-        RunDirectoryError, ConnectionLostError.
+        When none runs: `start` starts one and ends it on `close`, `wait` waits for one; otherwise
+        that is an error at once. `respawn` brings actors back by itself after the daemon's restart.
+        Raises DaemonNotRunningError, UnsupportedVersionError, RunDirectoryError,
+        ConnectionLostError.
         """
         if start and isinstance(endpoint, str) and "://" in endpoint:
             raise InvalidArgumentError("start=True goes with a run directory, not with an address")
         client = cls(endpoint, name, respawn)
         try:
-            give_up_on: tuple[type[MienError], ...] = (UnsupportedVersionError, RunDirectoryError)
             if start:
                 client._start_daemon(endpoint, timeout_s)
-            client._link.wait_connected(timeout_s, give_up_on=give_up_on)
+            hopeless = _HOPELESS if wait else (*_HOPELESS, DaemonNotRunningError)
+            client._link.wait_connected(timeout_s, give_up_on=hopeless)
         except BaseException:
             client.close()
             raise
@@ -287,6 +295,11 @@ class Client:
                 self.request(pb.Despawn(actor_id=reply.actor_id))
             self.forget(actor)
             raise
+        with self._lock:
+            still_there = self._actors.get(reply.actor_id) is actor
+        if not still_there:
+            actor.on_lost()
+            raise ConnectionLostError("the daemon went away while the actor was spawned")
 
     # What the link's worker calls.
 
@@ -335,6 +348,7 @@ class Client:
                 return  # the next connection tries again
             except MienError as error:
                 log.warning("cannot bring back %s: %s", actor.character.name, error)
+                actor.abandon(error)
 
     def _loaded(self, character: CharacterRef) -> CharacterRef:
         """The character as this session knows it."""
@@ -361,7 +375,8 @@ class Client:
     def _start_daemon(self, endpoint: str | Path | None, timeout_s: float) -> None:
         """Starts a daemon unless one answers, and waits until it does."""
         try:
-            self._link.wait_connected(timeout_s, give_up_on=(DaemonNotRunningError,))
+            hopeless = (*_HOPELESS, DaemonNotRunningError)
+            self._link.wait_connected(timeout_s, give_up_on=hopeless)
         except DaemonNotRunningError:
             from mien.protocol import launch
 

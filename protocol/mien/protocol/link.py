@@ -240,13 +240,13 @@ class Link:
                 raise ConnectionLostError(
                     f"nobody answers at {sockets.address.control}: is the daemon hanging?"
                 )
-            came = sockets.poll(left_s, self._waker)
-            sockets.check_monitor()
-            if sockets.control in came and (data := sockets.receive_control()) is not None:
+            sockets.poll(left_s, self._waker)
+            if (data := sockets.receive_control()) is not None:
                 _, reply = control.decode_reply(data)
                 if isinstance(reply, pb.Error):
                     control.raise_error(reply)
                 return reply
+            sockets.check_monitor()
         raise ClosedError("the client is closed")
 
     def _serve(self, sockets: Sockets) -> None:
@@ -266,11 +266,11 @@ class Link:
             wait_until = min(heartbeat_s, probe_s) if self._outboxes else heartbeat_s
             wait_s = 0.0 if more else max(0.0, wait_until - time.monotonic())
             came = sockets.poll(wait_s, self._waker)
-            sockets.check_monitor()
-            if sockets.control in came:
-                self._receive_replies(sockets)
+            # A daemon's last words come before the news that it is gone.
+            self._receive_replies(sockets)
             if sockets.data in came:
                 self._receive_data(sockets)
+            sockets.check_monitor()
 
     def _send_heartbeat(self, sockets: Sockets, now: float) -> None:
         if self._heartbeat is not None:

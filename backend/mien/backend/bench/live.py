@@ -40,16 +40,12 @@ def measure(findings: Findings, character: Character, speech: Sound, seconds: fl
             character.save(file)
             _attach(findings, client, file)
             with client.spawn(file) as actor:
-                strand = Strand(actor.frames(), _now_us())
+                strand = Strand(actor.frames())
                 _first_frames(findings, actor, strand, speech)
                 time.sleep(1.0)
                 _cpu(findings, process, "daemon, one actor idling", IDLE_S)
                 _long_line(findings, process, actor, strand, _repeated(speech, seconds))
                 _memory(findings, client)
-
-
-def _now_us() -> int:
-    return time.monotonic_ns() // 1000
 
 
 def _cpu(
@@ -86,7 +82,7 @@ def _first_frames(findings: Findings, actor: ActorHandle, strand: Strand, speech
     for seed in range(FIRST_FRAMES):
         speaker = Speaker(actor, speech, [], seed)
         record = _started(strand, speaker)
-        waits_ms.append((record.written_us[min(record.pts_us)] - speaker.asked_us) / 1e3)
+        waits_ms.append((record.written_us[min(record.written_us)] - speaker.asked_us) / 1e3)
         actor.interrupt()
         time.sleep(0.3 + 0.013 * seed)  # so that the next falls elsewhere between two frames
     findings.add(Figure.of("Say to first lip-synced frame in the ring", "ms", waits_ms, 170.0))
@@ -112,7 +108,7 @@ def _long_line(
     share = process.cpu_percent()
     time.sleep(0.2)
     record = strand.lines[speaker.line.line_id]
-    times = np.array([record.written_us[pts] for pts in sorted(record.pts_us)])
+    times = np.array(sorted(record.written_us.values()))
     dropped = speaker.expected_frames - len(times)
     waits_ms = [
         (written - speaker.sent_us[pts // FRAME_US]) / 1e3

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mien.backend.cli.problems import message_for
+from mien.backend.cli.progress import quiet_by_default
 from mien.backend.cli.report import print_json
 
 
@@ -40,7 +41,11 @@ def _run(options: argparse.Namespace) -> int:
     own = options.portrait is not None
     parts = [own_part(options.portrait, options.audio)] if own else shipped_parts()
     talk = sys.stderr if options.json else sys.stdout
-    figures = show(parts, options.out, lambda text: print(f"demo: {text}", file=talk, flush=True))
+
+    def tell(text: str) -> None:
+        print(f"demo: {text}", file=talk, flush=True)
+
+    figures = show(parts, options.out, tell, quiet=quiet_by_default(options.json))
     if options.json:
         print_json(figures)
     else:

@@ -26,9 +26,9 @@ class LineFigures:
     underruns: int
 
     @classmethod
-    def of(cls, character: str, speaker: Speaker, record: LineRecord) -> LineFigures:
+    def of(cls, character: str, speaker: Speaker, record: LineRecord | None) -> LineFigures:
         """Compare what was sent with what came."""
-        times_us = sorted(record.written_us.items())
+        times_us = sorted(record.written_us.items()) if record is not None else []
         waits_us = [
             written_us - speaker.sent_us[pts_us // 40_000]
             for pts_us, written_us in times_us
@@ -59,7 +59,7 @@ class DemoFigures:
     enrolment_s: dict[str, float] = field(default_factory=dict)
     attach_ms: dict[str, float] = field(default_factory=dict)  # spawn to first frame
     lines: list[LineFigures] = field(default_factory=list)
-    frames_made: int = 0
+    actors_live: int = 1  # at once
     frames_dropped_by_daemon: int = 0
     daemon_memory_mib: int = 0
     video: str = ""

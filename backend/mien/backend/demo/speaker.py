@@ -14,6 +14,8 @@ from mien.backend.demo.strand import FRAME_US
 from mien.backend.render import Sound
 from mien.protocol import ActorHandle, Cue, LineHandle, MienError
 
+LATE_S = 20.0
+
 
 class Speaker:
     """One line on its way, on a thread of its own."""
@@ -28,6 +30,17 @@ class Speaker:
         self.line: LineHandle = actor.stream(sample_rate=rate, cues=cues, seed=seed)
         self._thread = threading.Thread(target=self._send, daemon=True)
         self._thread.start()
+
+    @property
+    def over(self) -> bool:
+        """Whether the line was spoken, or cannot be any more."""
+        return self.line.over or self.problem is not None
+
+    def raise_problem(self) -> None:
+        """What went wrong on the way, if anything did."""
+        if self.problem is not None:
+            raise self.problem
+        self.line.wait(LATE_S)
 
     @property
     def expected_frames(self) -> int:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mien.protocol.frames import Frame
+from mien.protocol import Frame
 
 FRAME_US = 40_000
 KEPT_FRAMES = 40
@@ -23,37 +23,47 @@ class LineRecord:
     """What was seen of one line."""
 
     line_id: int
-    first_written_us: int
-    pts_us: set[int] = field(default_factory=set)
-    written_us: dict[int, int] = field(default_factory=dict)  # by pts
+    began_us: int  # when its first moment was in the ring
+    written_us: dict[int, int] = field(default_factory=dict)  # by presentation time
 
-    def starts_us(self, origin_us: int) -> int:
-        """The grid moment after `origin_us` at which the line's first frame is shown."""
-        return -(-(self.first_written_us - origin_us) // FRAME_US) * FRAME_US
+    def shown_from_us(self, origin_us: int) -> int:
+        """When it begins on a recording from `origin_us` on: the next full frame there."""
+        return origin_us - (origin_us - self.began_us) // FRAME_US * FRAME_US
+
+    @property
+    def last_pts_us(self) -> int:
+        """The latest presentation time seen."""
+        return max(self.written_us)
 
 
 class Strand:
-    """Collects frames on a thread of its own; asked from another."""
+    """Collects frames on a thread of its own; asked from another. Times are monotonic."""
 
-    def __init__(self, frames: Iterable[Frame], origin_us: int) -> None:
+    def __init__(self, frames: Iterable[Frame]) -> None:
         """`frames` blocks between frames and ends when its actor is closed."""
-        self.received = 0
-        self.first_written_us = 0
-        self.last_written_us = 0
         self.lines: dict[int, LineRecord] = {}
-        self._origin_us = origin_us
         self._kept: deque[Frame] = deque(maxlen=KEPT_FRAMES)
         self._shown: Frame | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._collect, args=(frames,), daemon=True)
         self._thread.start()
 
-    def at(self, moment_us: int) -> Frame | None:
-        """The frame to show at a moment of the recording; None before the first."""
+    @property
+    def began(self) -> bool:
+        """Whether a frame has come."""
+        return bool(self._kept)
+
+    def frames_since(self, start_us: int) -> int:
+        """How many of the frames that are kept were written after `start_us`."""
+        with self._lock:
+            return sum(frame.written_us > start_us for frame in self._kept)
+
+    def at(self, time_us: int, origin_us: int) -> Frame | None:
+        """The frame to show at a time on a recording from `origin_us` on; None before any."""
         with self._lock:
             kept = list(self._kept)
-            lines = dict(self.lines)
-        frame = self._of_line(moment_us, kept, lines) or self._in_order(moment_us, kept)
+            lines = list(self.lines.values())
+        frame = self._of_line(time_us, origin_us, kept, lines) or self._in_order(time_us, kept)
         self._shown = frame or self._shown
         return self._shown
 
@@ -62,40 +72,32 @@ class Strand:
         self._thread.join(timeout_s)
 
     def _of_line(
-        self, moment_us: int, kept: list[Frame], lines: dict[int, LineRecord]
+        self, time_us: int, origin_us: int, kept: list[Frame], lines: list[LineRecord]
     ) -> Frame | None:
-        for line in lines.values():
-            pts_us = moment_us - line.starts_us(self._origin_us)
-            if 0 <= pts_us <= max(line.pts_us):
+        for line in lines:
+            pts_us = time_us - line.shown_from_us(origin_us)
+            if 0 <= pts_us <= line.last_pts_us:
                 fitting = [f for f in kept if f.line_id == line.line_id and f.pts_us <= pts_us]
                 return max(fitting, key=lambda f: (f.pts_us, f.frame_id), default=None)
         return None
 
-    def _in_order(self, moment_us: int, kept: list[Frame]) -> Frame | None:
+    def _in_order(self, time_us: int, kept: list[Frame]) -> Frame | None:
         """Without a line: the next frame while that keeps step, else the newest that is due."""
-        now_us = self._origin_us + moment_us
         if self._shown is not None:
             following = [f for f in kept if f.frame_id == self._shown.frame_id + 1]
-            if following and abs(following[0].written_us - now_us) < NEAR_US:
+            if following and abs(following[0].written_us - time_us) < NEAR_US:
                 return following[0]
-        due = [f for f in kept if f.written_us <= now_us]
+        due = [f for f in kept if f.written_us <= time_us]
         return due[-1] if due else None
 
     def _collect(self, frames: Iterable[Frame]) -> None:
         for frame in frames:
-            if frame.stale:
-                break
             with self._lock:
                 self._note(frame)
 
     def _note(self, frame: Frame) -> None:
-        self.received += 1
-        self.first_written_us = self.first_written_us or frame.written_us
-        self.last_written_us = frame.written_us
         self._kept.append(frame)
         if frame.line_id:
-            line = self.lines.setdefault(
-                frame.line_id, LineRecord(frame.line_id, frame.written_us - frame.pts_us)
-            )
-            line.pts_us.add(frame.pts_us)
+            began_us = frame.written_us - frame.pts_us
+            line = self.lines.setdefault(frame.line_id, LineRecord(frame.line_id, began_us))
             line.written_us.setdefault(frame.pts_us, frame.written_us)

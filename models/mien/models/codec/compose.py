@@ -9,6 +9,7 @@ of zero reads the portrait's own pixel exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
-I32 = NDArray[np.int32]
 
 STILL_PX = 1.0 / 64.0  # a displacement below what sampling resolves
 EDGE_FROM, EDGE_TO = np.float32(0.4), np.float32(0.85)  # softened coverage where edges fade
@@ -43,10 +43,12 @@ class Area:
         return self.x1 <= self.x0 or self.y1 <= self.y0
 
 
-@njit(inline="always")
-def divide_255(value: I32) -> I32:  # numbers and arrays alike
+def divide_255(value: Any) -> Any:  # an int32 or an array of them
     """`value` / 255 rounded, for 0 ≤ value ≤ 65025, without a division (Blinn 1995)."""
     return (value + 128 + ((value + 128) >> 8)) >> 8
+
+
+_divide_255 = njit(inline="always")(divide_255)
 
 
 def premultiplied_difference(picture: U8, below: U8, alpha: U8) -> U8:
@@ -61,7 +63,8 @@ def premultiplied_difference(picture: U8, below: U8, alpha: U8) -> U8:
     opaque = np.maximum(alpha.astype(np.int32), least)
     through = (255 - opaque)[..., None]
     colour = picture.astype(np.int32) - divide_255(through * below.astype(np.int32))
-    return np.concatenate([np.clip(colour, 0, 255), opaque[..., None]], -1).astype(np.uint8)
+    layer = np.concatenate([np.clip(colour, 0, 255), opaque[..., None]], -1)
+    return np.asarray(layer, np.uint8)
 
 
 @njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
@@ -95,6 +98,11 @@ class Sampler:
         # Scratch that is touched once: fresh megabytes a frame would cost more than the sampling.
         self._where = np.zeros(size * size * 2, np.float32)
         self._moved = np.zeros(size * size * 4, np.uint8)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps."""
+        return self._at_rest.nbytes + self._where.nbytes + self._moved.nbytes
 
     def sample(self, layer: U8, flow: F32, area: Area) -> tuple[U8, F32]:
         """`layer` [S, S, 4] through `flow` [h, w, 2 or 4], inside `area`.
@@ -151,7 +159,7 @@ def over(layer: U8, below: U8, out: U8) -> None:  # pragma: no cover - compiled
         for x in range(layer.shape[1]):
             through = np.int32(255) - np.int32(layer[y, x, 3])
             for k in range(3):
-                value = np.int32(layer[y, x, k]) + divide_255(through * np.int32(below[y, x, k]))
+                value = np.int32(layer[y, x, k]) + _divide_255(through * np.int32(below[y, x, k]))
                 out[y, x, k] = min(value, 255)
             out[y, x, 3] = 255
 
@@ -183,7 +191,7 @@ def over_shaded(layer: U8, flow: F32, out: U8) -> None:  # pragma: no cover - co
             through = np.int32(255) - alpha
             for k in range(3):
                 colour = np.int32(np.float32(layer[y, x, k]) * gain + np.float32(0.5))
-                value = colour + divide_255(through * np.int32(out[y, x, k]))
+                value = colour + _divide_255(through * np.int32(out[y, x, k]))
                 out[y, x, k] = min(value, 255)
 
 

@@ -6,6 +6,7 @@ threads at once: give every thread its own decoder.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,15 +29,43 @@ I32 = NDArray[np.int32]
 
 FRAME_SIZE_PX = 512
 FACE_GRID, SHEET_GRID = 256, 128  # flow cells across the frame
-RIM = 1.08  # the face mesh reaches this far beyond the oval, where its alpha is zero
+BEHIND = np.array([0.0, 0.0, 4096.0])  # px deep: only where nothing else is
+RIM_PX = 16.0  # the face mesh reaches this far beyond the outline, where its alpha has ended
 
 
-def rim_triangles() -> I32:
-    """A band around the oval: landmarks inside, rim points (478 …) outside, [72, 3]."""
-    oval = np.array(topology.FACE_OVAL)
-    rim = topology.LANDMARKS + np.arange(len(oval))
-    a, b, c, d = oval, np.roll(oval, -1), np.roll(rim, -1), rim
-    return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]).astype(np.int32)
+class FaceMesh:
+    """The landmark mesh and a rim around the portrait's outline of the face.
+
+    The rim carries the face layer's soft edge: its alpha ends before the mesh does.
+    """
+
+    def __init__(self, landmarks: F64) -> None:
+        points = landmarks[: topology.SKIN, :2].astype(np.float32)
+        self.outline = cv2.convexHull(points, returnPoints=False)[:, 0]
+        around = landmarks[self.outline] - landmarks[self.outline].mean(0)
+        around[:, 2] = 0.0
+        self.offset = RIM_PX * around / np.linalg.norm(around, axis=1, keepdims=True)
+        rim = topology.LANDMARKS + np.arange(len(self.outline))
+        a, b = self.outline, np.roll(self.outline, -1)
+        c, d = np.roll(rim, -1), rim
+        band = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+        # The outline is convex, the mesh is not: what lies between is filled from behind.
+        middle = int(rim[-1]) + 1
+        back = middle + 1 + np.arange(len(self.outline))
+        fan = np.stack([back, np.roll(back, -1), np.full_like(back, middle)], 1)
+        self.triangles = np.concatenate([face_basis().triangles, band, fan]).astype(np.int32)
+        self.source = self._with_rim(landmarks, self.offset)
+        self.size = len(self.source)
+
+    def posed(self, posed: Posed) -> F64:
+        """Landmarks, rim and backing of a posed face, [N, 3] px."""
+        offset = posed.rigid.scale * self.offset @ posed.rigid.turn.T
+        return self._with_rim(posed.points, offset)
+
+    def _with_rim(self, points: F64, offset: F64) -> F64:
+        outline = points[self.outline]
+        back = np.concatenate([outline.mean(0, keepdims=True), outline]) + BEHIND
+        return np.concatenate([points, outline + offset, back])
 
 
 class Decoder:
@@ -44,6 +73,7 @@ class Decoder:
 
     def __init__(self, character: Character) -> None:
         arrays = character.arrays
+        self.portrait = arrays["portrait"]
         self.rig = Rig({**character.geometry, "landmarks": arrays["landmarks"]})
         self.layers = build_layers(arrays["portrait"], arrays["plate"], arrays["matte"], self.rig)
         self.sheet = Sheet(self.rig, FRAME_SIZE_PX)
@@ -51,8 +81,7 @@ class Decoder:
         portrait = arrays["portrait"].astype(np.float32)
         self.eyes = tuple(build_eye(portrait, self.rig, eye) for eye in EYES)
         self.mouth = Mouth(portrait, self.rig, character.geometry["mouth_rest"], self.eyes)
-        self._face_triangles = np.concatenate([face_basis().triangles, rim_triangles()])
-        self._face_source = self._with_rim(self.rig.landmarks)
+        self._mesh = FaceMesh(self.rig.landmarks)
         self._face_grid = np.zeros((FACE_GRID, FACE_GRID, 4), np.float32)
         self._face_depth = np.zeros((FACE_GRID, FACE_GRID), np.float32)
         self._sheet_grid = np.zeros((SHEET_GRID, SHEET_GRID, 2), np.float32)
@@ -62,16 +91,11 @@ class Decoder:
     @property
     def state_bytes(self) -> int:
         """Memory of what this decoder keeps, in bytes."""
-        own = [self._face_grid, self._face_depth, self._sheet_grid, self._sheet_depth]
-        layers = [self.layers.plate, self.layers.sheet, self.layers.face]
-        eyes = [a for eye in self.eyes for a in (eye.white, eye.iris)]
-        return sum(a.nbytes for a in [*own, *layers, *eyes, self.rig.basis])
-
-    @staticmethod
-    def _with_rim(points: F64) -> F64:
-        """Landmarks [478, 3] and the rim beyond the oval, [514, 3]."""
-        oval = points[list(topology.FACE_OVAL)]
-        return np.concatenate([points, oval.mean(0) + (oval - oval.mean(0)) * RIM])
+        grids = (self._face_grid, self._face_depth, self._sheet_grid, self._sheet_depth)
+        layers = (self.layers.plate, self.layers.sheet, self.layers.face, self.layers.below)
+        total = sum(a.nbytes for a in grids) + sum(a.nbytes for a in layers)
+        total += sum(eye.white.nbytes + eye.iris.nbytes for eye in self.eyes)
+        return int(total + self.rig.basis.nbytes + self._sampler.nbytes)
 
     def decode(self, dynamics: F32, pose: F32, out: U8 | None = None) -> U8:
         """One frame: `dynamics` [52] in 0..1, `pose` [6] relative to the portrait.
@@ -114,15 +138,15 @@ class Decoder:
     def _flow_face(self, posed: Posed) -> Area:
         """Rasterise where the face's pixels come from; returns the area it touches."""
         step = FACE_GRID / FRAME_SIZE_PX
-        moved = self._with_rim(posed.points)
-        values = np.ones((len(moved), 4), np.float32)
-        values[:, :2] = (self._face_source - moved)[:, :2]
+        mesh = self._mesh
+        moved = mesh.posed(posed)
         gains = self.shading.gains(posed.shape)
+        values = np.ones((len(moved), 4), np.float32)
+        values[:, :2] = (mesh.source - moved)[:, :2]
         values[: topology.LANDMARKS, 2] = gains
-        values[topology.LANDMARKS :, 2] = gains[list(topology.FACE_OVAL)]
         points = moved.astype(np.float32)
         points[:, :2] = (points[:, :2] + 0.5) * step - 0.5
-        rasterise(points, values, self._face_triangles, self._face_grid, self._face_depth)
+        rasterise(points, values, mesh.triangles, self._face_grid, self._face_depth)
         low = np.clip(np.floor(moved[:, :2].min(0)) - 2, 0, FRAME_SIZE_PX).astype(int)
         high = np.clip(np.ceil(moved[:, :2].max(0)) + 3, 0, FRAME_SIZE_PX).astype(int)
         return Area(int(low[0]), int(low[1]), int(high[0]), int(high[1]))

@@ -221,5 +221,5 @@ def draw_eye(out: U8, layer: EyeLayer, posed: Posed) -> None:
         out, layer.white, layer.iris, *layer.origin, back, look, slit.bounds, slit.origin,
         slit.along, slit.length, slit.top, slit.bottom, shade, 0.3 * layer.rest_height,
     )  # fmt: skip
-    shut = smoothstep(1.0 - opened, LASH_FROM, 1.0)
+    shut = smoothstep(np.array(1.0 - opened), LASH_FROM, 1.0)
     draw_seam(out, slit, layer.lash, LASH_WIDTH_IOD * posed.iod_px, LASH_STRENGTH * float(shut))

@@ -1,4 +1,4 @@
-"""The portrait taken apart: background plate, person sheet, face; put together they are the portrait.
+"""The portrait taken apart into background plate, person sheet and face.
 
 Each layer is the difference between the portrait and the layers below it, so that the stack at
 rest is the portrait exactly, however rough a matte is.
@@ -73,18 +73,18 @@ def fill_from_known(values: F32, known: F32) -> F32:
 
 
 def fill_upwards(sheet: U8, known: U8, reach_px: float) -> U8:
-    """Continue a premultiplied sheet [S, S, 4] upwards into what is not `known` [S, S].
+    """Continue a premultiplied sheet [H, W, 4] upwards into what is not `known` [H, W].
 
     Every column goes on with the few pixels right below its gap: a neck rises under the chin, and
     beside it the background stays clear. Above `reach_px` the fill fades out.
     """
-    size = sheet.shape[0]
+    height, width = known.shape
     values = cv2.blur(sheet.astype(np.float32), (FILL_BLUR_PX, 1))
-    rows = np.arange(size)[:, None]
-    below = np.where(known > 0, rows, size - 1)
+    rows = np.arange(height)[:, None]
+    below = np.where(known > 0, rows, height - 1)
     below = np.minimum.accumulate(below[::-1], 0)[::-1]  # next known row at or below
-    columns = np.broadcast_to(np.arange(size), below.shape)
-    taken = [values[np.minimum(below + k, size - 1), columns] for k in range(1, FILL_TAKES_PX + 1)]
+    columns = np.broadcast_to(np.arange(width), below.shape)
+    taken = [values[np.minimum(below + k, height - 1), columns] for k in range(1, FILL_TAKES_PX + 1)]
     filled = cv2.blur(np.mean(taken, 0), (FILL_BLUR_PX, 1))
     fade = np.clip(2.0 - (below - rows) / reach_px, 0.0, 1.0)[..., None]
     return np.asarray(filled * fade + 0.5, np.uint8)
@@ -159,20 +159,36 @@ def without_openings(portrait: U8, rig: Rig) -> U8:
     return np.asarray(out + 0.5, np.uint8)
 
 
+def with_neck(sheet: U8, alpha: U8, rig: Rig) -> U8:
+    """The sheet [S, S, 4] with its neck continued under the lower part of a face of `alpha`."""
+    size = alpha.shape[0]
+    under = smoothstep(heights(rig, size), NECK_FILL_FROM, NECK_FILL_TO) * (alpha > 0)
+    rows, columns = np.flatnonzero(under.any(1)), np.flatnonzero(under.any(0))
+    if not rows.size:
+        return sheet
+    window = (
+        slice(rows[0], min(rows[-1] + FILL_TAKES_PX + 4, size)),
+        slice(max(columns[0] - FILL_BLUR_PX, 0), columns[-1] + FILL_BLUR_PX),
+    )
+    seen = cv2.erode((alpha[window] == 0).astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
+    neck = fill_upwards(sheet[window], seen, FILL_REACH_IOD * rig.scale)
+    # Behind a turned face's far cheek there is no neck: what may show there is cheek.
+    share = under[window] * (1.0 - far_side(rig, size)[window] * (1.0 - neck[..., 3] / 255.0))
+    out = sheet.copy()
+    part = sheet[window].astype(np.float32)
+    out[window] = part + share[..., None].astype(np.float32) * (neck - part) + 0.5
+    return out
+
+
 def build_layers(portrait: U8, plate: U8, matte: U8, rig: Rig) -> Layers:
     """Take `portrait` [S, S, 3] apart with `plate` [S, S, 3] and person alpha `matte` [S, S]."""
     size = portrait.shape[0]
+    plate = np.where(matte[..., None] > 0, plate, portrait)  # background is nobody's layer
     skin = without_openings(portrait, rig)
     sheet = premultiplied_difference(skin, plate, matte)
     alpha = face_alpha(rig, size)
     alpha = (alpha.astype(np.int32) * sheet[..., 3] // 255).astype(np.uint8)
-    seen = cv2.erode((alpha == 0).astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
-    neck = fill_upwards(sheet, seen, FILL_REACH_IOD * rig.scale)
-    under = smoothstep(heights(rig, size), NECK_FILL_FROM, NECK_FILL_TO) * (alpha > 0)
-    # Behind a turned face's far cheek there is no neck: what may show there is cheek.
-    under *= 1.0 - far_side(rig, size) * (1.0 - neck[..., 3] / 255.0)
-    share = under[..., None].astype(np.float32)
-    sheet = np.asarray(sheet + share * (neck.astype(np.float32) - sheet) + 0.5, np.uint8)
+    sheet = with_neck(sheet, alpha, rig)
 
     below = np.empty((size, size, 4), np.uint8)
     over_reference(sheet, plate, below)

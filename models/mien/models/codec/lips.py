@@ -40,7 +40,7 @@ class LipSolver:
         """`shape` [478, 3] at rest and `basis` [52, 478, 3], both in iod."""
         self.upper_field, self.lower_field = self._fields()
         # Landmarks of a shut mouth may cross a little; that is this face's own rest.
-        self._floor = np.minimum(shape[LOWER, 1] - shape[UPPER, 1], 0.0)
+        self.floor = np.minimum(shape[LOWER, 1] - shape[UPPER, 1], 0.0)
         jaw = basis[ARKIT_INDEX["jawOpen"]]
         self._teeth_drop = float(jaw[topology.LOWER_LIP_CENTRE, 1]) * TEETH_WITH_LIP
         left, right = ARKIT_INDEX["jawLeft"], ARKIT_INDEX["jawRight"]
@@ -92,7 +92,7 @@ class LipSolver:
         """Move the lips of `shape` [478, 3] in place; returns how far they were forced shut."""
         shut = self.demand(c)
         gap = shape[LOWER, 1] - shape[UPPER, 1]
-        surplus = np.maximum(gap, 0.0) * shut + np.minimum(gap - self._floor, 0.0)
+        surplus = np.maximum(gap, 0.0) * shut + np.minimum(gap - self.floor, 0.0)
         if np.abs(surplus).max() > 1e-6:
             shape[:, 1] += (UPPER_SHARE * surplus) @ self.upper_field
             shape[:, 1] -= ((1.0 - UPPER_SHARE) * surplus) @ self.lower_field

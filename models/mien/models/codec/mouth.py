@@ -1,7 +1,7 @@
-"""The mouth's inside: rendered teeth and tongue behind the portrait's lips, in the portrait's light.
+"""The mouth's inside: rendered teeth and tongue behind the portrait's lips, in its light.
 
-Upper teeth hold on to the skull, lower teeth and tongue to the jaw; lips are only a window on them.
-A portrait that shows its own teeth keeps them, rigid, and the rendered ones go on where its own end.
+Upper teeth hold on to the skull, lower teeth and tongue to the jaw; lips are a window on them. A
+portrait that shows its own teeth keeps them, rigid, and rendered ones go on where its own end.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 
 SUBNASALE = 2
-TEETH_LOWER_IOD = 0.022  # people show a little more of their upper teeth than the head model
+TEETH_LOWER_IOD = 0.034  # people show a little more of their upper teeth than the head model
 TEETH_BEHIND_LIPS_IOD = 0.10
 NEUTRAL_SKIN = np.array([199.0, 171.0, 148.0])  # skin and eye white under the sprites' own light
 NEUTRAL_WHITE = np.array([222.0, 214.0, 206.0])
@@ -35,7 +35,7 @@ LIGHT_RANGE = (0.40, 1.12)
 LOWER_TEETH_LOWER_IOD = 0.02
 TINT_SHARE = 0.6
 NARROW_IS_DARK_IOD = 0.15  # little light enters a mouth that is open less than this
-DARKEST, DARKEST_BESIDE_OWN = 0.42, 0.85
+DARKEST, DARKEST_BESIDE_OWN = 0.55, 0.85
 LIP_SHADOW_IOD = 0.055
 OWN_FADE_IOD = 0.012  # a mouth that shows no teeth keeps its own pixels this far into an opening
 NEUTRAL_TEETH = np.array([226.0, 214.0, 196.0])
@@ -145,7 +145,7 @@ def _inside(
             _mix(lower, cx, jy, colour)
             _mix(upper, cx, cy, colour)
             ends = min(share, 1.0 - share)
-            shade = 1.0 - 0.62 * np.exp(-max(v - high, 0.0) / shadow_px)
+            shade = 1.0 - 0.45 * np.exp(-max(v - high, 0.0) / shadow_px)
             shade *= 0.35 + 0.65 * min(ends * 5.0, 1.0)
             keep = 0.0
             if own_keep > 0.0:
@@ -217,7 +217,7 @@ class Mouth:
         lip = shape[SUBNASALE] + down
         if float(rest[0]) < OPEN_AT_REST_IOD:  # a shut mouth's own lip line says it better
             lip = shape[topology.UPPER_LIP_CENTRE].copy()
-        self.anchor = lip + [0.0, TEETH_LOWER_IOD, 0.0]
+        self.anchor = lip + np.array([0.0, TEETH_LOWER_IOD, 0.0])
         right, left = topology.INNER_MOUTH_CORNERS
         width = abs(shape[left, 0] - shape[right, 0]) / abs(mean[left, 0] - mean[right, 0])
         self.scale = float(np.clip(width, 0.5, 1.6) ** 0.6)
@@ -276,7 +276,7 @@ class Mouth:
         cos, sin = np.cos(roll), np.sin(roll)
         linear = per_px * np.array([[cos, -sin], [sin, cos]])
         lowered = TEETH_BEHIND_LIPS_IOD * np.sin(pitch) * sprites().px_per_iod
-        shift = seen.lip + [0.0, lowered] - linear @ at
+        shift = seen.lip + np.array([0.0, lowered]) - linear @ at
         return np.concatenate([linear, shift[:, None]], 1)
 
     @staticmethod

@@ -46,7 +46,9 @@ def _through(x: F64, y: F64, at: F64) -> F64:
     t = np.clip((at - x[i]) / step[i], 0.0, 1.0)
     h00, h10 = (1 + 2 * t) * (1 - t) ** 2, t * (1 - t) ** 2
     h01, h11 = t * t * (3 - 2 * t), t * t * (t - 1)
-    value = h00 * y[i] + h10 * step[i] * tangent[i] + h01 * y[i + 1] + h11 * step[i] * tangent[i + 1]
+    value = (
+        h00 * y[i] + h10 * step[i] * tangent[i] + h01 * y[i + 1] + h11 * step[i] * tangent[i + 1]
+    )
     return np.asarray(value)
 
 

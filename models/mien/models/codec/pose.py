@@ -24,7 +24,8 @@ def rotation_matrix(vector: F32 | F64) -> F64:
         return np.eye(3)
     x, y, z = v / angle
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
+    turned = np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
+    return np.asarray(turned)
 
 
 def rotation_vector(matrix: F64) -> F64:

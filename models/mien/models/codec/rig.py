@@ -140,7 +140,7 @@ class Rig:
         self.head_width = float(np.linalg.norm(self.shape[234] - self.shape[454]))
         right, left = topology.OUTER_EYE_CORNERS
         eyes = (self.shape[right] + self.shape[left]) / 2
-        self.pivot_head = eyes + [0.0, PIVOT_BELOW_EYES, PIVOT_BEHIND_EYES]
+        self.pivot_head = eyes + np.array([0.0, PIVOT_BELOW_EYES, PIVOT_BEHIND_EYES])
         self.pivot = self.to_picture(self.pivot_head[None])[0]
         self.basis = own_basis(face_basis(), self.shape)
         # Seen from the side, depth becomes width: a dropping jaw would leave a turned cheek bare.

@@ -32,7 +32,7 @@ def grid_triangles(columns: int, rows: int) -> I32:
     a, b, c, d = node[:-1, :-1], node[:-1, 1:], node[1:, 1:], node[1:, :-1]
     first = np.stack([a, b, c], -1).reshape(-1, 3)
     second = np.stack([a, c, d], -1).reshape(-1, 3)
-    return np.concatenate([first, second]).astype(np.int32)
+    return np.asarray(np.concatenate([first, second]), np.int32)
 
 
 def _interpolate(landmarks: F64, flat: F64, scale: float) -> F64:

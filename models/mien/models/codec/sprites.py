@@ -32,7 +32,6 @@ class SpriteSet:
     lip: F32  # [2] middle of the upper lip's inner edge on the canvas
     incisors_open: F32  # [2] lower incisor edge at `Sprites.jaw_open`
     molars_open_y: float
-    corners: F32  # [2, 2] inner mouth corners, image left and right
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def _decode(data: U8) -> U8:
     bgra = cv2.imdecode(np.ascontiguousarray(data), cv2.IMREAD_UNCHANGED)
     rgba = cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA).astype(np.uint16)
     rgba[..., :3] = (rgba[..., :3] * rgba[..., 3:] + 127) // 255
-    return rgba.astype(np.uint8)
+    return np.asarray(rgba, np.uint8)
 
 
 @cache
@@ -74,7 +73,6 @@ def sprites() -> Sprites:
                     lip=at["upper_lip_inner"],
                     incisors_open=at["lower_incisor_edge_open"],
                     molars_open_y=float((molars[0][1] + molars[1][1]) / 2),
-                    corners=np.stack([at["corner_image_left"], at["corner_image_right"]]),
                 )
             )
     scale = float(meta["px_per_outer_eye_distance"])
@@ -116,11 +114,9 @@ def _blended(step: int) -> SpriteSet:
             ), np.uint8,
         ) for name in LAYERS
     }  # fmt: skip
-    mix = lambda p, q: (1 - share) * p + share * q  # noqa: E731
     return SpriteSet(
         layers,
         lip,
-        mix(a.incisors_open + lip - a.lip, b.incisors_open + lip - b.lip),
-        float(mix(a.molars_open_y, b.molars_open_y)),
-        mix(a.corners, b.corners),
+        lip + (1 - share) * (a.incisors_open - a.lip) + share * (b.incisors_open - b.lip),
+        (1 - share) * a.molars_open_y + share * b.molars_open_y,
     )

@@ -46,9 +46,7 @@ RIGHT_IRIS, LEFT_IRIS = (468, 469, 470, 471, 472), (473, 474, 475, 476, 477)
 OUTER_EYE_CORNERS = (33, 263)
 
 LIPS = tuple(sorted({*OUTER_LIP, *UPPER_INNER_LIP, *LOWER_INNER_LIP}))
-EYES = tuple(
-    sorted({*RIGHT_UPPER_LID, *RIGHT_LOWER_LID, *LEFT_UPPER_LID, *LEFT_LOWER_LID})
-)
+EYES = tuple(sorted({*RIGHT_UPPER_LID, *RIGHT_LOWER_LID, *LEFT_UPPER_LID, *LEFT_LOWER_LID}))
 
 
 def zip_strip(upper: tuple[int, ...], lower: tuple[int, ...]) -> NDArray[np.int32]:

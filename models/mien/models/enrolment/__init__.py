@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mien.models.character import (
     GEOMETRY_PREFIX,
     MAX_NAME_CHARS,
+    MAX_NOTE_CHARS,
     THUMBNAIL_SIZE_PX,
     Character,
     Provenance,
@@ -31,7 +32,16 @@ from mien.models.enrolment.occlusion import judge_visibility
 from mien.models.enrolment.plate import background_plate
 from mien.models.enrolment.segmenter import person_probability
 
-__all__ = ["CODES", "STEPS", "EnrolmentError", "FaceListing", "Portrait", "cut_out", "enroll", "frame_face"]
+__all__ = [
+    "CODES",
+    "STEPS",
+    "EnrolmentError",
+    "FaceListing",
+    "Portrait",
+    "cut_out",
+    "enroll",
+    "frame_face",
+]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -64,8 +74,11 @@ def enroll(
     """Make a character of a picture (a path, or the bytes of a picture file).
 
     `face` picks one of several faces, 1 is the leftmost. `name` defaults to the file's own name.
-    `consent` is kept in the file. Raises EnrolmentError.
+    `consent` is kept in the file, at most 4000 characters (ValueError beyond). `progress` is told
+    each of `STEPS` as it begins. Raises EnrolmentError.
     """
+    if len(consent) > MAX_NOTE_CHARS:
+        raise ValueError(f"the consent note is longer than {MAX_NOTE_CHARS} characters")
     tell = progress or (lambda step: None)
     tell(STEPS[0])
     picture = load_image(image)
@@ -98,7 +111,7 @@ def enroll(
 
 
 def frame_face(picture: LoadedImage, face: Face) -> Portrait:
-    """Cut the 512 px portrait and measure its points there. Raises 'unstable' if it cannot."""
+    """Cut the 512 px portrait and measure the face's points there."""
     height_px, width_px = picture.rgb.shape[:2]
     frame = framing.choose_frame(face, width_px, height_px)
     rgb = framing.cut_portrait(picture.rgb, frame)

@@ -108,9 +108,7 @@ def cut_alpha(alpha: U8, frame: Frame) -> U8:
     if scale < 0.5:  # warpAffine does not average: shrink first
         size = (max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale)))
         shrunk = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
-        move = np.array(
-            [[1.0, 0, -frame.left_px * scale], [0, 1.0, -frame.top_px * scale]]
-        )
+        move = np.array([[1.0, 0, -frame.left_px * scale], [0, 1.0, -frame.top_px * scale]])
     cut = cv2.warpAffine(
         shrunk,
         move,

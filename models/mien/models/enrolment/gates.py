@@ -6,6 +6,8 @@ Every gate returns quietly or raises EnrolmentError with the figure it saw and w
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -112,12 +114,19 @@ def require_front(landmarks: F32) -> None:
 
 def require_visible(visibility: Visibility) -> None:
     """Raises 'hidden' where an eye or the mouth is covered."""
-    for part in visibility.hidden_parts():
+    for name, log_odds, limit in visibility.hidden_parts():
+        advice = "the mouth" if name == "mouth" else "both eyes"
         raise EnrolmentError(
             "hidden",
-            f"The {part.name} seems to be covered ({part.evidence}: {part.figure:.2f}, "
-            f"limit {part.limit:.2f}). {part.advice}",
+            f"The {name} of this face cannot be seen clearly: covered with a likelihood of "
+            f"{_likelihood(log_odds):.0%}, at most {_likelihood(limit):.0%} is accepted. Use a "
+            f"picture that shows {advice} with nothing in front: no hand, mask, scarf, hair or "
+            "dark glasses.",
         )
+
+
+def _likelihood(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds))
 
 
 def _several(listing: tuple[FaceListing, ...], lead: str) -> str:

@@ -92,9 +92,7 @@ class Landmarker:
             answer = self._mesh.process(image)
             self._has_seen_a_face |= bool(answer.multi_face_landmarks)
         height_px, width_px = rgb.shape[:2]
-        return [
-            _points(face, width_px, height_px) for face in (answer.multi_face_landmarks or [])
-        ]
+        return [_points(face, width_px, height_px) for face in (answer.multi_face_landmarks or [])]
 
     def boxes(self, rgb: U8) -> list[Box]:
         """The detectors' boxes, which run from the brows to the chin."""
@@ -156,6 +154,27 @@ def unmirror(landmarks: F32, width_px: int) -> F32:
     points = landmarks[face_basis().mirror].copy()
     points[:, 0] = (width_px - 1) - points[:, 0]
     return points
+
+
+def look_again(
+    rgb: U8, near: F32, scale: float, shift_x_px: int, shift_y_px: int, mirrored: bool
+) -> F32 | None:
+    """The face near `near` measured on a picture that was scaled, shifted or mirrored.
+
+    Returns points of `rgb` itself, or None when the face is not seen.
+    """
+    height_px, width_px = rgb.shape[:2]
+    shift = (width_px / 2 * (1 - scale) + shift_x_px, height_px / 2 * (1 - scale) + shift_y_px)
+    move = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
+    moved = cv2.warpAffine(rgb, move, (width_px, height_px), borderMode=cv2.BORDER_REFLECT)
+    landmarker = shared_landmarker()
+    if mirrored:
+        looks = landmarker.meshes(np.asarray(moved[:, ::-1], np.uint8))
+        found = _nearest((unmirror(p, width_px) for p in looks), _transform(near, move))
+    else:
+        found = _nearest(landmarker.meshes(np.asarray(moved, np.uint8)), _transform(near, move))
+    back = np.asarray(cv2.invertAffineTransform(move), np.float32)
+    return None if found is None else _transform(found, back)
 
 
 def _points(face: Any, width_px: int, height_px: int) -> F32:

@@ -60,14 +60,12 @@ def eye_mask(patch: U8, upper: F64, lower: F64, skin_points: F64) -> U8 | None:
     columns, rows = np.round(skin_points).astype(int).T
     rows = np.clip(rows, 2, patch.shape[0] - 3)
     columns = np.clip(columns, 2, patch.shape[1] - 3)
-    around = [lab[r - 2 : r + 3, c - 2 : c + 3].reshape(-1, 3) for r, c in zip(rows, columns,
-                                                                             strict=True)]  # fmt: skip
+    places = zip(rows, columns, strict=True)
+    around = [lab[r - 2 : r + 3, c - 2 : c + 3].reshape(-1, 3) for r, c in places]
     weight = np.array([LIGHTNESS_WEIGHT, 1.0, 1.0], np.float32)
     tones = np.array([np.median(tone, axis=0) for tone in around])
     # Skin is shaded: the distance to the nearest of several skin tones counts.
-    distance = np.min(
-        [np.linalg.norm((lab - tone) * weight, axis=-1) for tone in tones], axis=0
-    )
+    distance = np.min([np.linalg.norm((lab - tone) * weight, axis=-1) for tone in tones], axis=0)
     contrast = float(np.median(distance[core > 0]))
     if contrast < MIN_CONTRAST:
         return None
@@ -101,17 +99,16 @@ def smooth_lid(points: F64) -> F64:
 
 
 def drawn_contours(mask: U8, top: F64, bottom: F64) -> tuple[F64, F64]:
-    """Both lid contours [N, 2] moved out to where `mask` ends, as smooth arcs with shared corners."""
+    """Both lid contours [N, 2] moved out to where `mask` ends: smooth arcs, shared corners."""
     left = top[0] - [walk(mask, top[0], np.array([-1.0, 0.0]), REACH_OUT * PATCH_EYE_PX), 0.0]
     right = top[-1] + [walk(mask, top[-1], np.array([1.0, 0.0]), REACH_OUT * PATCH_EYE_PX), 0.0]
 
     def moved(contour: F64, step: float, reach: float) -> F64:
         share = (contour[:, 0] - top[0, 0]) / (top[-1, 0] - top[0, 0])
-        placed = contour + np.stack(
-            [(1 - share) * (left[0] - top[0, 0]) + share * (right[0] - top[-1, 0]), 0 * share], 1
-        )
-        out = [point[1] + step * walk(mask, point, np.array([0.0, step]), reach) for point in placed]
-        placed[1:-1, 1] = out[1:-1]
+        placed = contour.copy()
+        placed[:, 0] += (1 - share) * (left[0] - top[0, 0]) + share * (right[0] - top[-1, 0])
+        outward = np.array([0.0, step])
+        placed[1:-1, 1] += [step * walk(mask, point, outward, reach) for point in placed[1:-1]]
         placed[0], placed[-1] = left, right
         return smooth_lid(placed)
 

@@ -53,8 +53,7 @@ def face_mask(landmarks: F32, side_px: int) -> U8:
 def _is_cut_out(alpha: U8, face: U8) -> bool:
     opacity = alpha / np.float32(255)
     return bool(
-        (opacity < 0.5).mean() > _CUT_OUT_TRANSPARENT
-        and opacity[face > 0].mean() > _CUT_OUT_FACE
+        (opacity < 0.5).mean() > _CUT_OUT_TRANSPARENT and opacity[face > 0].mean() > _CUT_OUT_FACE
     )
 
 

@@ -6,6 +6,8 @@ invent things: far from known pixels the plate is calm colour.
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,7 @@ def background_plate(portrait: U8, matte: U8) -> U8:
     picture = portrait.astype(np.float32)
     distance_px = np.asarray(cv2.distanceTransform(1 - known, cv2.DIST_L2, 5), np.float32)
     inward = np.asarray(cv2.distanceTransform(known, cv2.DIST_L2, 5), np.float32)
-    weight = np.clip(inward / _TRUSTED_PX, 0.02, 1) * known
+    weight = np.asarray(np.clip(inward / _TRUSTED_PX, 0.02, 1) * known, np.float32)
     filled = _calm(_push_pull(picture, weight), distance_px)
     filled += _grain(picture, known)
     # The seam is blended inside the known side, so that no edge of the mask can be seen.
@@ -68,7 +70,7 @@ def _calm(filled: F32, distance_px: F32) -> F32:
     wanted_px = distance_px * _CALM_PER_PX
     result = filled
     levels = _CALM_LEVELS_PX
-    for below, level in zip(levels, levels[1:], strict=False):
+    for below, level in itertools.pairwise(levels):
         blurred = cv2.GaussianBlur(filled, (0, 0), level, borderType=cv2.BORDER_REFLECT)
         share = np.clip((wanted_px - below) / (level - below), 0, 1)[..., None]
         result = result + (blurred - result) * share

@@ -11,7 +11,7 @@ from mien.models.motion.cues import (
     HeadCue,
 )
 from mien.models.motion.limits import LimiterState, PoseLimits, limit, soften
-from mien.models.motion.perform import Performer, perform
+from mien.models.motion.perform import ControlsFor, Performer, no_wishes, perform
 from mien.models.motion.signal import SignalMotion, SignalState
 from mien.models.motion.types import (
     ARKIT_INDEX,
@@ -37,6 +37,7 @@ __all__ = [
     "SAMPLE_RATE_HZ",
     "BlinkCue",
     "Controls",
+    "ControlsFor",
     "Cue",
     "CueError",
     "CueTrack",
@@ -53,6 +54,7 @@ __all__ = [
     "SignalMotion",
     "SignalState",
     "limit",
+    "no_wishes",
     "perform",
     "soften",
 ]

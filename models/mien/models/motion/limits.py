@@ -151,12 +151,12 @@ def limit(
 
 
 def _advance(state: LimiterState, face: F64, place: F64) -> F64:
-    new = np.concatenate([face, place], axis=1)
+    new: F64 = np.concatenate([face, place], axis=1)
     joining = state.joining > 0
     state.offset = np.where(joining[:, None], state.shown - new, state.offset)
     state.joined = np.where(joining, 0, state.joined)
     state.joining = np.zeros_like(state.joining)
-    new = new + state.offset * _fading(state.joined)
+    new += state.offset * _fading(state.joined)
     new[:, SPEECH] *= _hush(state.hushed)[:, None]
     step = np.clip(new[:, COEFFICIENTS:] - state.shown[:, COEFFICIENTS:], -_MAX_STEP, _MAX_STEP)
     slow = state.shown[:, COEFFICIENTS:] + step

@@ -29,6 +29,7 @@ from mien.models.motion.types import (
     HOP_SAMPLES,
     Controls,
     Mask,
+    MotionState,
 )
 
 # How many head widths the camera is away, which turns a wished distance into translation along z:
@@ -122,9 +123,11 @@ class SignalMotion:
         return SignalState.fresh(lanes, self.lookahead_frames)
 
     def step(
-        self, state: SignalState, audio: F32, controls: list[Controls], mask: Mask
+        self, state: MotionState, audio: F32, controls: list[Controls], mask: Mask
     ) -> tuple[F32, F32]:
         """Advance the lanes in `mask` by one frame; see `MotionGenerator.step`."""
+        if not isinstance(state, SignalState):
+            raise TypeError(f"SignalMotion wants its own SignalState, not {type(state).__name__}")
         lanes = np.flatnonzero(mask)
         count = len(state.seed)
         if audio.shape != (count, HOP_SAMPLES) or len(controls) != count or len(mask) != count:
