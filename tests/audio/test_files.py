@@ -38,11 +38,16 @@ def encode(path, codec: str, rate_hz: int = 48_000, video: bool = False) -> None
         out.mux(stream.encode(None))
 
 
-@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "aiff"])
-@pytest.mark.parametrize(("rate_hz", "channels"), [(8_000, 1), (44_100, 2), (96_000, 6)])
+@pytest.mark.parametrize(
+    ("suffix", "rate_hz", "channels"),
+    [
+        (suffix, *form)
+        for suffix in ("wav", "flac", "aiff")
+        for form in ((8_000, 1), (44_100, 2), (96_000, 6))
+    ]
+    + [("ogg", 8_000, 1), ("ogg", 44_100, 2)],
+)
 def test_files_of_any_kind_become_mono_at_16_khz(tmp_path, suffix, rate_hz, channels):
-    if suffix == "ogg" and channels > 2:
-        pytest.skip("Vorbis orders its channels in its own way")
     path = tmp_path / f"line.{suffix}"
     soundfile.write(path, wave(rate_hz, channels), rate_hz)
     sound = read_audio(path)

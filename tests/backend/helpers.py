@@ -31,6 +31,7 @@ class RawClient:
 
     def __init__(self, endpoints):
         self.context = zmq.Context()
+        self.sockets = []
         self.control = self._dealer(endpoints.control)
         self.data_endpoint = endpoints.data
         self.session = b""
@@ -41,10 +42,13 @@ class RawClient:
         return self
 
     def __exit__(self, *_):
-        self.context.destroy(linger=0)
+        for socket in self.sockets:
+            socket.close(linger=0)
+        self.context.term()
 
     def _dealer(self, endpoint, routing_id=None):
         socket = self.context.socket(zmq.DEALER)
+        self.sockets.append(socket)
         socket.setsockopt(zmq.LINGER, 0)
         if routing_id:
             socket.setsockopt(zmq.ROUTING_ID, routing_id)

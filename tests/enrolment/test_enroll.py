@@ -66,10 +66,9 @@ def test_steps_are_told_in_order(portrait_picture, png):
 
 
 def test_a_character_is_named_after_its_file(portrait_picture, png, tmp_path):
-    path = tmp_path / "Old Smith.png"
+    path = tmp_path / "Old\tSmith.png"
     path.write_bytes(png(portrait_picture))
     assert enroll(path).name == "Old Smith"
-    assert enroll(path, name="  \n").name == "character"
 
 
 def test_an_endless_consent_note_is_refused_before_any_work():
@@ -231,3 +230,19 @@ def test_a_head_turned_far_is_refused_with_the_angle(frontal, angles, word):
     assert word in caught.value.message
     assert f"{abs(next(iter(angles.values())))}" in caught.value.message
     assert "at most" in caught.value.message
+
+
+def test_closed_eyes_are_refused_and_a_squint_is_not(frontal):
+    def with_lids(opening):
+        face = frontal.copy()
+        for upper, lower in ((159, 145), (386, 374)):
+            middle = (face[upper] + face[lower]) / 2
+            face[upper], face[lower] = middle, middle
+            face[lower, 1] += opening * 170
+        return face
+
+    gates.require_open_eyes(with_lids(0.03))
+    with pytest.raises(EnrolmentError) as caught:
+        gates.require_open_eyes(with_lids(0.01))
+    assert caught.value.code == "hidden"
+    assert "eyes are closed" in caught.value.message

@@ -134,9 +134,9 @@ def nothing(picture, d):
 
 def clear_glasses(picture, d):
     for right in (True, False):
-        cv2.ellipse(
-            picture, np.round(d.eye(right)).astype(int).tolist(), (int(0.25 * d.u), int(0.19 * d.u)), 0, 0, 360, (30, 25, 25), 3, cv2.LINE_AA
-        )  # fmt: skip
+        centre = np.round(d.eye(right)).astype(int).tolist()
+        axes = (int(0.25 * d.u), int(0.19 * d.u))
+        cv2.ellipse(picture, centre, axes, 0, 0, 360, (30, 25, 25), 3, cv2.LINE_AA)
     return picture
 
 
@@ -156,7 +156,9 @@ def beard(picture, d):
         if on_lip or cv2.pointPolygonTest(oval, tuple(map(float, root)), True) < -15:
             continue
         shade = d.random.uniform(20, 90)
-        cv2.line(picture, np.round(root).astype(int).tolist(), np.round(tip).astype(int).tolist(), (shade, shade * 0.75, shade * 0.55), 1, cv2.LINE_AA)  # fmt: skip
+        ends = np.round([root, tip]).astype(int).tolist()
+        colour = (shade, shade * 0.75, shade * 0.55)
+        cv2.line(picture, *ends, colour, 1, cv2.LINE_AA)
     return picture
 
 

@@ -173,7 +173,7 @@ def test_no_face_is_the_same_left_and_right():
 
 
 def test_speech_moves_the_head_more_than_silence_but_no_faster_than_people():
-    line = perform(GENERATOR, babble(20.0, seed=6), seed=2)
+    line = perform(GENERATOR, babble(12.0, seed=6), seed=2)
     idle = IDLE[2]
     speed = [
         np.degrees(np.linalg.norm(np.diff(m.pose[:, :3], axis=0), axis=1)) * 25

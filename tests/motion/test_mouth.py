@@ -122,7 +122,7 @@ def test_the_mouth_comes_to_rest_soon_after_the_sound_ends():
 
 
 def test_openings_are_as_fast_and_as_wide_as_real_ones():
-    gap = gap_of(babble(20.0, seed=11))
+    gap = gap_of(babble(12.0, seed=11))
     speed = np.abs(np.diff(gap)) * 25
     assert 0.05 < np.median(gap) < 0.14
     assert 0.13 < np.percentile(gap, 95) < 0.27

@@ -11,6 +11,7 @@ import threading
 import time
 import wave
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -32,6 +33,7 @@ from mien.protocol import (
     RunDirectoryError,
     StageFullError,
     UnsupportedVersionError,
+    rundir,
 )
 
 
@@ -234,6 +236,26 @@ def test_no_daemon_is_said_with_what_to_do(run_dir):
     with pytest.raises(DaemonNotRunningError, match="mien serve"):
         Client.connect(run_dir)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"control": "nonsense"},
+        {"control": "ipc:///" + "x" * 200},
+        {"data": "tcp://nowhere"},
+        {"curve_public_key": "ü" * 40},
+        {"curve_public_key": "short"},
+    ],
+    ids=["no address", "too long", "no port", "no letters", "short key"],
+)
+def test_endpoints_that_lead_nowhere_are_an_error_and_hold_nothing_up(start_peer, run_dir, wrong):
+    peer = start_peer()
+    rundir.make_curve_keys(run_dir, "client")
+    rundir.write_endpoints(run_dir, msgspec.structs.replace(peer.endpoints, **wrong))
+    with pytest.raises(ConnectionLostError):
+        Client.connect(run_dir, timeout_s=0.3)
+    assert not [t for t in threading.enumerate() if t.name.startswith("mien-")]
 
 
 def test_a_client_may_wait_for_a_daemon_that_comes_later(start_peer, run_dir):

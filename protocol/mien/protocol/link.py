@@ -182,13 +182,14 @@ class Link:
         while not self._closing:
             try:
                 with Sockets(self._context, locate(self._endpoint)) as sockets:
+                    sockets.open_control()
                     self._greet(sockets)
                     pause_s = _PAUSE_S[0]
                     self._serve(sockets)
             except MienError as error:
                 self._lose(error)
-            except zmq.ZMQError as error:
-                self._lose(ConnectionLostError(f"the connection broke: {error}"))
+            except (zmq.ZMQError, UnicodeError) as error:
+                self._lose(ConnectionLostError(f"the daemon cannot be connected to: {error}"))
             except Exception as error:
                 log.exception("fault in the client's worker")
                 self._lose(MienError(f"fault in the client: {error!r}"))

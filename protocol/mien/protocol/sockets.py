@@ -62,9 +62,8 @@ class Sockets:
         self._context = context
         self._poller = zmq.Poller()
         self.control = self._socket(MAX_UPLOAD_BYTES)
-        self._monitor = self.control.get_monitor_socket(_BROKEN | _REFUSED)
         self.data: zmq.Socket[bytes] | None = None
-        self.control.connect(address.control)
+        self._monitor = self.control.get_monitor_socket(_BROKEN | _REFUSED)
         self._poller.register(self.control, zmq.POLLIN)
         self._poller.register(self._monitor, zmq.POLLIN)
 
@@ -81,6 +80,10 @@ class Sockets:
         for opened in (self._monitor, self.control, self.data):
             if opened is not None:
                 opened.close(linger=0)
+
+    def open_control(self) -> None:
+        """Connects the control socket."""
+        self.control.connect(self.address.control)
 
     def open_data(self, session: bytes) -> None:
         """Connects the data socket; the session is its routing id."""
@@ -146,6 +149,14 @@ class Sockets:
 
     def _socket(self, max_message_bytes: int) -> zmq.Socket[bytes]:
         made = self._context.socket(zmq.DEALER)
+        try:
+            self._configure(made, max_message_bytes)
+        except (zmq.ZMQError, UnicodeError):
+            made.close(linger=0)
+            raise
+        return made
+
+    def _configure(self, made: zmq.Socket[bytes], max_message_bytes: int) -> None:
         made.setsockopt(zmq.LINGER, 0)
         made.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
         # A daemon that was stopped (not killed) keeps its sockets: only these find out.
@@ -156,4 +167,3 @@ class Sockets:
             made.setsockopt(zmq.CURVE_SERVERKEY, self.address.server_key.encode("ascii"))
             made.setsockopt(zmq.CURVE_PUBLICKEY, keys.public.encode("ascii"))
             made.setsockopt(zmq.CURVE_SECRETKEY, keys.secret.encode("ascii"))
-        return made

@@ -38,7 +38,7 @@ def show(parts: list[Part], out: Path, tell: Tell, *, quiet: bool = False) -> De
             figures.daemon_start_s = round(time.monotonic() - started, 2)
             tell(f"daemon is up: process {daemon.pid}, {figures.daemon_start_s:.1f} s")
             with Client.connect(daemon.run_dir, name="mien demo") as client:
-                recording = _perform(Company(client, parts, figures, tell), sounds, out, tell)
+                recording = _perform(Company(client, parts, figures, tell), sounds, tell)
         _save(recording, figures, out, tell, quiet)
     finally:
         figures.left_behind = daemon.leftovers()
@@ -46,22 +46,18 @@ def show(parts: list[Part], out: Path, tell: Tell, *, quiet: bool = False) -> De
     return figures
 
 
-def _perform(company: Company, sounds: list[Sound], out: Path, tell: Tell) -> Recording:
+def _perform(company: Company, sounds: list[Sound], tell: Tell) -> Recording:
     """The lines in turn; returns the recording, still to be saved."""
     with company:
         company.enrol()
         company.take_stage()
-        recording = Recording(out, company.size_px, company.strands)
-        try:
-            _roll(recording, OPENING_S)
-            for i, sound in enumerate(sounds):
-                tell(f"{company.parts[i].name} speaks for {sound.seconds:.1f} s")
-                _speak(i, company, sound, recording)
-            _roll(recording, CLOSING_S)
-            company.look_back()
-        except BaseException:
-            recording.close()
-            raise
+        recording = Recording(company.size_px, company.strands)
+        _roll(recording, OPENING_S)
+        for i, sound in enumerate(sounds):
+            tell(f"{company.parts[i].name} speaks for {sound.seconds:.1f} s")
+            _speak(i, company, sound, recording)
+        _roll(recording, CLOSING_S)
+        company.look_back()
     return recording
 
 
@@ -96,6 +92,5 @@ def _save(recording: Recording, figures: DemoFigures, out: Path, tell: Tell, qui
     tell(f"encoding {recording.seconds:.1f} s of video")
     with bar("encoding", recording.frames, quiet=quiet) as step:
         recording.save(video, sheet, step)
-    recording.close()
     figures.video, figures.video_seconds = str(video), round(recording.seconds, 2)
     figures.sheet = str(sheet)

@@ -44,9 +44,9 @@ LOOKS = (
     Look("surprise", {"eyeWide": 0.9, "browInnerUp": 0.9, "browOuterUp": 0.8, "jawOpen": 0.3}),
     Look("tongue", {"tongueOut": 1.0, "jawOpen": 0.2}),
     Look("yaw +18°", yaw=18.0),
-    Look("yaw −18°, ah", {"jawOpen": 0.5}, yaw=-18.0),
+    Look("yaw -18°, ah", {"jawOpen": 0.5}, yaw=-18.0),
     Look("pitch +10°", pitch=10.0),
-    Look("pitch −10°, roll 12°", {"jawOpen": 0.2}, pitch=-10.0, roll=12.0),
+    Look("pitch -10°, roll 12°", {"jawOpen": 0.2}, pitch=-10.0, roll=12.0),
 )
 
 

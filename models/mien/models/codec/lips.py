@@ -23,6 +23,8 @@ UPPER_SHARE = 0.35  # of a gap that has to close; the jaw side does the rest
 FOLLOW = 0.75  # how far the outer rim follows its inner point, so that the lip keeps its body
 FALLOFF_IOD = 0.42  # how far around the mouth skin gives way
 TEETH_WITH_LIP = 1.02  # lower incisors travel as far as the lower lip's middle
+JAW_AT_WORK = 0.10  # jawOpen from which a mouth is speaking
+WIDE_SHARE, NARROW_IOD = 0.6, 0.06
 MIN_DEMAND = 0.05  # mouthClose below this asks for nothing yet
 PRESS_SHUTS = 0.30  # this much press or roll alone shuts the lips
 
@@ -41,6 +43,7 @@ class LipSolver:
         self.upper_field, self.lower_field = self._fields()
         # Landmarks of a shut mouth may cross a little; that is this face's own rest.
         self.floor = np.minimum(shape[LOWER, 1] - shape[UPPER, 1], 0.0)
+        self.gap_basis = basis[:, LOWER, 1] - basis[:, UPPER, 1]  # [52, 9]
         jaw = basis[ARKIT_INDEX["jawOpen"]]
         self._teeth_drop = float(jaw[topology.LOWER_LIP_CENTRE, 1]) * TEETH_WITH_LIP
         left, right = ARKIT_INDEX["jawLeft"], ARKIT_INDEX["jawRight"]
@@ -88,11 +91,28 @@ class LipSolver:
         still = max(0.0, 1.0 - jaw / 0.12)
         return max(asked, still * smoothstep(float(max(press, roll)) / PRESS_SHUTS))
 
+    @staticmethod
+    def articulating(c: F32) -> float:
+        """How far the mouth is at work rather than resting in the portrait's own smile, 0..1."""
+        at_work = max(
+            float(c[ARKIT_INDEX["jawOpen"]]) / JAW_AT_WORK,
+            float(c[ARKIT_INDEX["mouthClose"]]) / MIN_DEMAND,
+        )
+        return smoothstep(at_work)
+
     def solve(self, shape: F64, c: F32) -> float:
-        """Move the lips of `shape` [478, 3] in place; returns how far they were forced shut."""
+        """Move the lips of `shape` [478, 3] in place; returns how far they were forced shut.
+
+        A mouth at work goes by the gap that the coefficients mean on a face whose lips rest
+        together, the more so the narrower that gap is: who was enrolled laughing still articulates.
+        """
         shut = self.demand(c)
         gap = shape[LOWER, 1] - shape[UPPER, 1]
-        surplus = np.maximum(gap, 0.0) * shut + np.minimum(gap - self.floor, 0.0)
+        meant = np.maximum(c @ self.gap_basis, 0.0)
+        narrow = smoothstep((NARROW_IOD - float(meant[4])) / NARROW_IOD)
+        share = self.articulating(c) * (WIDE_SHARE + (1.0 - WIDE_SHARE) * narrow)
+        wanted = np.minimum(gap, gap + share * (meant - gap)) * (1.0 - shut)
+        surplus = np.where(gap > 0.0, gap - wanted, np.minimum(gap - self.floor, 0.0))
         if np.abs(surplus).max() > 1e-6:
             shape[:, 1] += (UPPER_SHARE * surplus) @ self.upper_field
             shape[:, 1] -= ((1.0 - UPPER_SHARE) * surplus) @ self.lower_field

@@ -20,7 +20,7 @@ I32 = NDArray[np.int32]
 
 LIGHT = np.array([0.0, -0.62, -0.78])  # toward the light, head axes
 AMBIENT = 0.40
-GAIN_RANGE = (0.75, 1.22)
+GAIN_RANGE = (0.80, 1.12)
 SMOOTHING_STEPS = 4
 
 

@@ -142,6 +142,7 @@ def _find(picture: LoadedImage, number: int | None, judge: bool) -> Face:
 def _judge(portrait: Portrait) -> None:
     gates.require_stable(portrait.mirror_disagreement)
     gates.require_front(portrait.landmarks)
+    gates.require_open_eyes(portrait.landmarks)
     gates.require_visible(judge_visibility(portrait.rgb, portrait.landmarks))
 
 

@@ -11,9 +11,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.models.codec import topology
 from mien.models.enrolment.errors import EnrolmentError, FaceListing
 from mien.models.enrolment.geometry import head_angles
-from mien.models.enrolment.landmarks import Face
+from mien.models.enrolment.landmarks import Face, eye_distance_px
 from mien.models.enrolment.occlusion import Visibility
 
 F32 = NDArray[np.float32]
@@ -21,6 +22,7 @@ F32 = NDArray[np.float32]
 MIN_EYE_DISTANCE_PX = 96.0
 MAX_MIRROR_DISAGREEMENT = 0.03
 MAX_YAW_DEG, MAX_PITCH_DEG, MAX_ROLL_DEG = 35.0, 30.0, 35.0
+MIN_EYE_OPENING = 0.022  # of the eye distance; a squint measures 0.04, a portrait 0.05 to 0.13
 # A face on a poster behind the subject does not make a group.
 _BYSTANDER_SIZE = 0.25  # of the largest face's eye distance
 _MANY_FACES_LISTED = 12
@@ -110,6 +112,25 @@ def require_front(landmarks: F32) -> None:
                 f"The head is {how} by {abs(angle):.1f}°, at most {limit:.0f}° is accepted. "
                 f"Use a picture in which the face {advice}.",
             )
+
+
+def require_open_eyes(landmarks: F32) -> None:
+    """Raises 'hidden' where both lids are shut: what lies behind them cannot be guessed."""
+    points, unit_px = landmarks[:, :2], eye_distance_px(landmarks)
+    gaps = [
+        np.linalg.norm(points[upper[4]] - points[lower[4]]) / unit_px
+        for upper, lower in (
+            (topology.RIGHT_UPPER_LID, topology.RIGHT_LOWER_LID),
+            (topology.LEFT_UPPER_LID, topology.LEFT_LOWER_LID),
+        )
+    ]
+    opening = float(np.mean(gaps))
+    if opening < MIN_EYE_OPENING:
+        raise EnrolmentError(
+            "hidden",
+            f"The eyes are closed: the lids are {opening:.1%} of the eye distance apart, at least "
+            f"{MIN_EYE_OPENING:.1%} is needed. Use a picture with open eyes.",
+        )
 
 
 def require_visible(visibility: Visibility) -> None:

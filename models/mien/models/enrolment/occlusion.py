@@ -7,7 +7,8 @@ part gets one figure, a weighted sum of its evidence. Refuses to know what cover
 The weights are a logistic regression over 110 faces (photographs, paintings, statues, cartoons and
 renders, young and bearded, with glasses, dimmed, half lit, blurred and compressed) and the same
 faces with sunglasses, blindfolds, patches, masks, scarves, hands and microphones drawn over them.
-They were kept cautious: none of the uncovered faces that were held out is refused.
+The limits are cautious: of 221 uncovered pictures measured with them none was refused; of 159
+covered ones 17 were missed, mostly patterned scarves and half-clear glasses.
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ class Judge:
 
 
 # Order: wander, line dip, line contrast, line coherence, left-right likeness, redness, tint.
-MOUTH_JUDGE = Judge((0.0,) * 7, 0.0)
-# Order: wander, contrast, coherence, spread, lightness, left-right likeness, range, opening.
-EYE_JUDGE = Judge((0.0,) * 8, 0.0)
+MOUTH_JUDGE = Judge((3.625, -10.94, -4.644, 5.382, -5.46, -0.192, 0.079), 22.061)
+# Order: wander, contrast, coherence, spread, lightness, left-right likeness, range.
+EYE_JUDGE = Judge((4.295, -0.538, 7.18, -3.745, -7.914, -3.037, -4.015), 26.017)
 MOUTH_LIMIT = 2.0  # log odds
 EYE_LIMIT = 3.0
-BOTH_EYES_LIMIT = 1.2  # two weak witnesses are as good as a strong one
+BOTH_EYES_LIMIT = 1.0  # two weak witnesses are as good as a strong one
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,6 @@ def eye_evidence(view: _View, wander: F32, upper: Contour, lower: Contour) -> tu
     opening = view.inside(upper + lower[-2:0:-1])
     grey = view.grey[opening]
     spread = float(np.ptp(np.percentile(grey, (5, 95)))) / local if grey.size > 10 else 0.0
-    gap = view.points[upper[4]] - view.points[lower[4]]
     return (
         float(np.log(wander[list(upper + lower)].mean() + 0.002)),
         float(np.clip((profile.max() - profile.min()) / local, 0, 2)),
@@ -167,7 +167,6 @@ def eye_evidence(view: _View, wander: F32, upper: Contour, lower: Contour) -> tu
         float(np.clip(local / view.lightness, 0, 2)),
         _likeness(strip[:, :20], strip[:, -20:]),
         float(np.clip(spread, 0, 2)),
-        float(np.linalg.norm(gap)) / view.unit_px,
     )
 
 

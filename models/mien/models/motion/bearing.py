@@ -131,7 +131,7 @@ def _breathe(state: BearingState, life: Life, beat: Beat) -> tuple[F64, F64]:
 def raise_brows(state: BearingState, seed: U64, beat: Beat) -> F64:
     """Advance one frame; return how far the brows are raised and drawn down, [L, 2]."""
     chance = draws(seed, _NOD_STREAM, state.nods, 8)
-    struck = (beat.stress > 0) & (chance[:, 4] < 0.35 + 0.25 * np.clip(beat.stress - 0.8, 0.0, 1.2))
+    struck = (beat.stress > 0) & (chance[:, 4] < 0.28 + 0.22 * np.clip(beat.stress - 0.8, 0.0, 1.2))
     frown = chance[:, 5] < 0.2
     height = struck * (0.15 + 0.28 * chance[:, 6]) * beat.stress
     push = np.stack([height * ~frown, 0.8 * height * frown], axis=1)
