@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from mien.backend.render.contact_sheet import SheetTile, contact_sheet
@@ -50,7 +51,7 @@ LOOKS = (
 )
 
 
-def dynamics_of(face: dict[str, float]) -> np.ndarray:
+def dynamics_of(face: dict[str, float]) -> NDArray[np.float32]:
     """Coefficients [52] of a look."""
     out = np.zeros(COEFFICIENTS, np.float32)
     for stem, value in face.items():

@@ -6,7 +6,7 @@ Knows shapes, units and names. Refuses to know how motion is made or what it is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,16 +103,19 @@ class MotionState(Protocol):
 
 
 class MotionGenerator(Protocol):
-    """Audio and controls in, motion out, block by block; the same pass live and offline."""
+    """Audio and controls in, motion out, block by block; the same pass live and offline.
+
+    States are the generator's own `MotionState`; only the one that made a state can step it.
+    """
 
     block_frames: int
     lookahead_frames: int
 
-    def new_state(self, lanes: int) -> MotionState:
+    def new_state(self, lanes: int) -> Any:
         """Fresh memory for `lanes` streams, all reset with seed 0."""
 
     def step(
-        self, state: MotionState, audio: F32, controls: list[Controls], mask: Mask
+        self, state: Any, audio: F32, controls: list[Controls], mask: Mask
     ) -> tuple[F32, F32]:
         """Advance the lanes in `mask` by one block.
 
