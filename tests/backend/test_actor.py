@@ -234,8 +234,8 @@ def test_an_interruption_closes_the_mouth_softly_within_120_ms():
     assert max(jaws[3:]) < 0.02
     assert jaws[1] > 0.2  # softly: not within one frame
     assert after[2].due_us - before.due_us <= 120_000
-    assert after[0].flags == FrameFlag.IDLE | FrameFlag.INTERRUPTED
-    assert {s.flags for s in after[1:]} == {FrameFlag.IDLE}
+    assert {s.flags for s in after[:3]} == {FrameFlag.IDLE | FrameFlag.INTERRUPTED}
+    assert {s.flags for s in after[3:]} == {FrameFlag.IDLE}
     assert ended == (1, before.pts_us + FRAME_US)
     assert kinds(stage.told) == [LineEventKind.STARTED, LineEventKind.INTERRUPTED]
 
@@ -300,6 +300,19 @@ def test_a_late_tick_skips_frames_and_counts_them_but_hears_all_audio():
     for shot in speaking(late.shots):
         assert shot.dynamics[JAW] == by_pts[shot.pts_us].dynamics[JAW]
         assert shot.due_us == by_pts[shot.pts_us].due_us
+
+
+def test_idling_actors_tick_together_whatever_they_said_before():
+    dues = set()
+    for begin_us in (210_000, 233_000, 418_000):
+        stage = Rehearsal(TinyMotion())
+        stage.until(begin_us)
+        stage.line().write(loud(0.5), end=True)
+        stage.until(2_000_000)
+        gaps = np.diff([s.due_us for s in stage.shots])
+        assert gaps.min() >= 16_000 and gaps.max() <= 70_000
+        dues.add(stage.actor.due_us)
+    assert len(dues) == 1
 
 
 def test_an_idle_actor_owes_nothing_for_the_time_it_was_away():

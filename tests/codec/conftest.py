@@ -25,7 +25,7 @@ def landmarks_of(yaw: float = 0.0, jaw_open: float = 0.0, smile: float = 0.0) ->
     shape = basis.mean + jaw_open * basis.shape("jawOpen")
     shape = shape + smile * (basis.shape("mouthSmileLeft") + basis.shape("mouthSmileRight"))
     turned = (shape @ picture_rotation(np.array([0.0, yaw, 0.0])).T) * IOD_PX
-    return (turned + [256.0, 250.0, 0.0]).astype(np.float32)
+    return (turned + np.array([256.0, 250.0, 0.0])).astype(np.float32)
 
 
 def draw_portrait(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -122,9 +122,7 @@ def test_lids_meet_in_a_blink(calm: Decoder, turned: Decoder) -> None:
         ("eyeLookDownLeft", 0, 1),
     ],
 )
-def test_the_iris_goes_where_the_eye_looks(
-    calm: Decoder, name: str, axis: int, sign: int
-) -> None:
+def test_the_iris_goes_where_the_eye_looks(calm: Decoder, name: str, axis: int, sign: int) -> None:
     x, y = np.round(calm.rig.landmarks[topology.LEFT_IRIS[0], :2]).astype(int)
 
     def centroid(coefficients: np.ndarray) -> float:

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from mien.models.codec.compose import (
     Area,
     Sampler,
-    by_coverage,
-    by_coverage_reference,
     enlarged,
     moving_area,
     over,
@@ -19,7 +17,10 @@ from mien.models.codec.compose import (
     over_shaded,
     over_shaded_reference,
     premultiplied_difference,
+    spread,
+    spread_reference,
 )
+from mien.models.codec.openings import curve, curve_reference
 from mien.models.codec.rasteriser import FAR, rasterise, rasterise_reference
 
 
@@ -81,29 +82,38 @@ def test_over_agrees_with_its_slow_twin(seed: int) -> None:
 def test_shaded_over_agrees_with_its_slow_twin(seed: int) -> None:
     rng = np.random.default_rng(seed)
     layer = random_bytes(seed, 9, 11, 4)
-    flow = rng.uniform(0.0, 1.3, (9, 11, 4)).astype(np.float32)
+    shade = rng.uniform(0.0, 1.3, (9, 11, 2)).astype(np.float32)
     fast = random_bytes(seed + 1, 9, 11, 4)
     slow = fast.copy()
-    over_shaded(layer, flow, fast)
-    over_shaded_reference(layer, flow, slow)
+    over_shaded(layer, shade, fast)
+    over_shaded_reference(layer, shade, slow)
     assert np.abs(fast.astype(int) - slow).max() <= 1  # one unit where a product rounds
 
 
 @settings(deadline=None, max_examples=30)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_division_by_coverage_agrees_with_its_slow_twin(seed: int) -> None:
-    fast = np.random.default_rng(seed).uniform(-1, 1, (7, 8, 4)).astype(np.float32)
-    fast[..., 3] = np.abs(fast[..., 3])
-    slow = fast.copy()
-    by_coverage(fast)
-    by_coverage_reference(slow)
-    assert np.allclose(fast, slow, rtol=1e-4, atol=1e-5)
+@given(seed=st.integers(0, 2**32 - 1), x0=st.integers(0, 20), y0=st.integers(0, 20))
+def test_spread_agrees_with_its_slow_twin(seed: int, x0: int, y0: int) -> None:
+    rng = np.random.default_rng(seed)
+    flow = rng.uniform(-3, 3, (16, 16, 4)).astype(np.float32)
+    flow[..., 3] = rng.random((16, 16)) < 0.8
+    flow[..., :3] *= flow[..., 3:]
+    edge = rng.random((16, 16)).astype(np.float32)
+    shape = (int(rng.integers(1, 13)), int(rng.integers(1, 13)), 2)
+    results = []
+    for way in (spread, spread_reference):
+        where, shade = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        way(flow, edge, x0, y0, 2, where, shade)
+        results.append((where, shade))
+    (fast_where, fast_shade), (slow_where, slow_shade) = results
+    sure = slow_shade[..., 1] > 0.02  # nothing is drawn where next to nothing covers
+    assert np.allclose(fast_where[sure], slow_where[sure], atol=2e-2)
+    assert np.allclose(fast_shade[sure], slow_shade[sure], atol=1e-2)
 
 
 def test_a_flow_of_zero_reads_the_very_pixels() -> None:
     layer = random_bytes(1, 64, 64, 4)
     area = Area(3, 5, 61, 60)
-    samples, _ = Sampler(64).sample(layer, np.zeros((16, 16, 2), np.float32), area)
+    samples = Sampler(64).sample(layer, np.zeros((16, 16, 2), np.float32), area)
     assert np.array_equal(samples, layer[area.window])
 
 
@@ -112,7 +122,7 @@ def test_a_constant_flow_shifts_the_picture() -> None:
     flow = np.zeros((16, 16, 2), np.float32)
     flow[..., 0], flow[..., 1] = 4.0, -2.0
     area = Area(8, 8, 48, 48)
-    samples, _ = Sampler(64).sample(layer, flow, area)
+    samples = Sampler(64).sample(layer, flow, area)
     assert np.array_equal(samples, layer[6:46, 12:52])
 
 
@@ -121,8 +131,8 @@ def test_part_of_a_flow_is_the_same_as_that_part_of_the_whole(corner: tuple[int,
     flow = np.random.default_rng(0).normal(size=(16, 16, 2)).astype(np.float32)
     whole = enlarged(flow, 64, Area(0, 0, 64, 64))
     x, y = corner
-    assert np.allclose(enlarged(flow, 64, Area(x, y, x + 20, y + 20)), whole[y : y + 20, x : x + 20],
-                       atol=1e-5)  # fmt: skip
+    part = enlarged(flow, 64, Area(x, y, x + 20, y + 20))
+    assert np.allclose(part, whole[y : y + 20, x : x + 20], atol=1e-5)
 
 
 def test_only_what_moves_is_drawn_anew() -> None:
@@ -132,3 +142,16 @@ def test_only_what_moves_is_drawn_anew() -> None:
     area = moving_area(flow, 64)
     assert (area.x0, area.x1) == (36, 48)
     assert (area.y0, area.y1) == (12, 28)
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(3, 11))
+def test_curve_agrees_with_its_slow_twin_and_never_overshoots(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.cumsum(rng.uniform(0.5, 9.0, count))
+    x -= x[0]
+    y = rng.normal(size=count) * 5
+    fast, slow = curve(x, y, float(x[-1])), curve_reference(x, y, float(x[-1]))
+    assert np.allclose(fast, slow, atol=1e-6)
+    assert fast.min() >= y.min() - 1e-6
+    assert fast.max() <= y.max() + 1e-6

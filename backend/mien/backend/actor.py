@@ -12,18 +12,18 @@ from collections import deque
 from dataclasses import dataclass
 
 from mien.backend.bearing import Bearing
-from mien.backend.clock import ceil_to
+from mien.backend.clock import ceil_to, round_to
 from mien.backend.config import FRAME_US, PacingConfig
 from mien.backend.cues import LineCues, StandingCues
 from mien.backend.line import Line
 from mien.backend.script import LineControls, Made, Meaning, Script
-from mien.models.motion.limits import PoseLimits
+from mien.models.motion.limits import SOFTEN_FRAMES, PoseLimits
 from mien.models.motion.types import F32, MotionGenerator
 from mien.protocol.control_pb2 import Cue
 from mien.protocol.errors import NotFoundError
 from mien.protocol.wire import FrameFlag, LineEventKind
 
-_LASTING = FrameFlag.LINE_END | FrameFlag.INTERRUPTED  # told with the next frame if one is dropped
+_LASTING = FrameFlag.LINE_END  # told with the next frame if one is dropped
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ class Actor:
         self._now_us = start_us
         self._shot: Shot | None = None
         self._carry = FrameFlag(0)
+        self._closing = 0  # frames still to be shown of a mouth that closes
         self._still_until_us = 0  # no motion is made before (trouble)
         self._in_trouble = False
 
@@ -136,7 +137,7 @@ class Actor:
         self._drop(line, said)
         self._end_line()
         self._bearing.hush(fade_us)
-        self._carry |= FrameFlag.INTERRUPTED
+        self._closing = SOFTEN_FRAMES
         return line.line_id, line.frame_pts_us(said)
 
     def _drop(self, line: Line, said: int) -> None:
@@ -188,6 +189,9 @@ class Actor:
         self._wanted = 1 + min(late, self._pacing.max_catch_up_frames)
         self._last_us = self.due_us + (self._wanted - 1) * FRAME_US
         self.due_us += self._wanted * FRAME_US
+        if self.line is None and not self._queue:
+            # All idling actors tick together, so that one batch moves them all.
+            self.due_us = round_to(self.due_us, FRAME_US)
 
     def _wait_for_audio(self) -> bool:
         if not self._script.starved:
@@ -231,6 +235,10 @@ class Actor:
         self._carry |= shot.flags & _LASTING
         self.happenings = [*shot.happenings, *self.happenings]
 
+    def put_off(self, until_us: int) -> None:
+        """Gives up this tick."""
+        self.due_us, self._wanted, self._shot = until_us, 0, None
+
     def fail(self, retry_us: int) -> bool:
         """The generator failed: lines end, the last frame stands until `retry_us`. Is it news?"""
         news, self._in_trouble = not self._in_trouble, True
@@ -261,7 +269,7 @@ class Actor:
                 continue
             self._script.begin(line, self._line_controls(line))
             self.reset_seed = line.spec.seed
-            self._said, self._gap, self._graced = 0, False, False
+            self._said, self._gap, self._graced, self._closing = 0, False, False, 0
             self._bearing.join()
             line.wait(False)
             self._tell(line, LineEventKind.STARTED, line.spec.start_pts_us)
@@ -281,7 +289,9 @@ class Actor:
         self._in_trouble = False
         line, mark = self.line, made.mark
         if line is None:
-            self._move(made, None, FrameFlag.IDLE)
+            closing = FrameFlag.INTERRUPTED if self._closing > 0 else FrameFlag(0)
+            self._closing -= 1
+            self._move(made, None, FrameFlag.IDLE | closing)
             return
         speaking = mark.meaning is Meaning.SPEAKING and mark.line is line
         self._said += speaking

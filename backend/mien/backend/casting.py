@@ -274,6 +274,8 @@ def _output_path(text: str, local: bool) -> Path:
 
 
 def _allowed(text: str, local: bool) -> Path:
+    # Who connects over ipc or loopback has read the 0700 run directory or its key: it is the user
+    # whose rights the daemon has. From elsewhere a path would lay this machine's files open.
     if not local:
         raise InvalidArgumentError("paths are for clients on this machine: send the data instead")
     path = Path(text)

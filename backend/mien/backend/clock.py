@@ -16,3 +16,8 @@ def now_us() -> int:
 def ceil_to(time_us: int, step_us: int) -> int:
     """The first multiple of `step_us` that is not before `time_us`."""
     return -(-time_us // step_us) * step_us
+
+
+def round_to(time_us: int, step_us: int) -> int:
+    """The multiple of `step_us` that is nearest to `time_us`."""
+    return (time_us + step_us // 2) // step_us * step_us

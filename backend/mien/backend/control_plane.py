@@ -174,7 +174,8 @@ class ControlPlane:
         self._later(ticket, give)
 
     def _interrupt(self, ticket: Ticket, session: Session, body: pb.Interrupt) -> None:
-        self._stage.own(body.actor_id, session.key)
+        # Its lines are over from here on, though it takes a moment until that is told.
+        self._stage.own(body.actor_id, session.key).lines.clear()
         fade_us = (body.fade_ms if body.HasField("fade_ms") else DEFAULT_FADE_MS) * 1000
 
         def interrupt() -> control.ReplyBody:

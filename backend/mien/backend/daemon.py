@@ -6,12 +6,14 @@ threads, endpoints.json, signals. Refuses to know any request.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
 
 from mien.backend.casting import Casting
@@ -80,18 +82,17 @@ class Daemon:
 
     def serve_forever(self) -> None:
         """Returns when a client or a signal asked the daemon to stop, after stopping it."""
-        before = self._catch_signals()
-        try:
-            self.wait()
-        finally:
-            self.stop()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with self._signals_caught():
+            try:
+                self.wait()
+            finally:
+                self.stop()
 
     def run(self) -> None:
-        """`start` and `serve_forever`."""
-        self.start()
-        self.serve_forever()
+        """`start` and `serve_forever`; no signal in between can leave files behind."""
+        with self._signals_caught():
+            self.start()
+            self.serve_forever()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Waits until the daemon is asked to stop; False when `timeout_s` passed before."""
@@ -181,16 +182,23 @@ class Daemon:
         data_plane = DataPlane(self._outbox, leases, self._stage, self._performance)
         self._gateway = Gateway(self._sockets, self._outbox, leases, control_plane, data_plane)
 
-    def _catch_signals(self) -> dict[int, signal.Handlers]:
+    @contextlib.contextmanager
+    def _signals_caught(self) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
-            return {}
+            yield
+            return
 
         def handle(number: int, frame: FrameType | None) -> None:
-            _LOG.info("signal %d: stopping", number)
             self.ask_to_stop()
 
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        return {number: signal.signal(number, handle) for number in numbers}  # type: ignore[misc]
+        names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not there on Windows
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        before = {number: signal.signal(number, handle) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _with_tcp(config: DaemonConfig) -> DaemonConfig:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 
 import zmq
 
@@ -71,15 +72,20 @@ class Gateway:
         if self._sockets.zap is not None:
             poller.register(self._sockets.zap, zmq.POLLIN)
         while not self._stopping:
-            ready = dict(poller.poll(self._timeout_ms()))
-            if self._sockets.zap in ready:
-                self._sockets.answer_zap()
-            if self._sockets.control in ready:
-                self._take_control()
-            if self._sockets.data in ready:
-                self._take_data()
-            self._control_plane.expire()
-            self.flush()
+            try:
+                self._turn(dict(poller.poll(self._timeout_ms())))
+            except Exception:  # a fault of ours must not leave all clients alone
+                _LOG.exception("a turn of the I/O thread failed")
+        self.flush()
+
+    def _turn(self, ready: Mapping[object, int]) -> None:
+        if self._sockets.zap in ready:
+            self._sockets.answer_zap()
+        if self._sockets.control in ready:
+            self._take_control()
+        if self._sockets.data in ready:
+            self._take_data()
+        self._control_plane.expire()
         self.flush()
 
     def _timeout_ms(self) -> int | None:
@@ -99,10 +105,7 @@ class Gateway:
             message = receive(self._sockets.data)
             if message is None:
                 return
-            try:
-                self._data_plane.handle(message.routing, message.frames)
-            except Exception:  # a fault of ours costs one message, not the daemon
-                _LOG.exception("a data message failed")
+            self._data_plane.handle(message.routing, message.frames)
 
     def _do(self, item: Outgoing) -> None:
         if isinstance(item, Errand):

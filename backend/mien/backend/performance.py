@@ -8,6 +8,7 @@ methods marked so, which only leave a note. Refuses to know sockets and sessions
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from mien.backend.actor import Actor
 from mien.backend.clock import now_us
-from mien.backend.config import DaemonConfig
+from mien.backend.config import FRAME_US, DaemonConfig
 from mien.backend.drawing import Canvas, DrawingThreads
 from mien.backend.lanes import Lane, LaneBuckets
 from mien.backend.line import Line
@@ -88,10 +89,10 @@ class Performance:
         if self._failure is not None:
             raise MienError(f"the models cannot be loaded: {self._failure}") from self._failure
 
-    def post(self, note: Callable[[], None]) -> None:
-        """Has `note` run on the performance thread, soon."""
+    def post(self, note: Callable[[], None], *, must: bool = False) -> None:
+        """Has `note` run on the performance thread, soon; `must` even if very many wait."""
         with self._bell:
-            if len(self._notes) >= _MAX_NOTES:
+            if len(self._notes) >= _MAX_NOTES and not must:
                 raise ResourceExhaustedError("the daemon is overloaded: try again")
             self._notes.append(note)
             self._bell.notify()
@@ -173,6 +174,9 @@ class Performance:
             self._failure = error
             self._ready.set()
             return
+        # What was imported stays: the collector need not look through it in the middle of a frame.
+        gc.collect()
+        gc.freeze()
         self._ready.set()
         _LOG.info("models ready: %s", self._models.profile)
         try:
@@ -207,12 +211,24 @@ class Performance:
     def _tick(self, at_us: int) -> None:
         due = [p for p in self._performers.values() if p.actor.due_us <= at_us]
         for performer in due:
-            performer.actor.plan(at_us)
-        while hungry := [p for p in due if p.actor.wants_block()]:
+            self._guard(performer, at_us, lambda p: p.actor.plan(at_us))
+        while hungry := [p for p in due if self._guard(p, at_us, _wants_block)]:
             self._step(hungry, at_us)
         for performer in sorted(due, key=lambda p: p.actor.due_us):
-            self._mind_line(performer)
-            self._dispatch(performer)
+            self._guard(performer, at_us, self._mind_line)
+            self._guard(performer, at_us, self._dispatch)
+
+    @staticmethod
+    def _guard(
+        performer: Performer, at_us: int, step: Callable[[Performer], bool | None]
+    ) -> bool | None:
+        """A fault of ours on one actor costs that actor a frame, and nobody else anything."""
+        try:
+            return step(performer)
+        except Exception:
+            _LOG.exception("actor %d: a fault", performer.actor.actor_id)
+            performer.actor.put_off(at_us + FRAME_US)
+            return None
 
     def _step(self, hungry: list[Performer], at_us: int) -> None:
         for performer in hungry:
@@ -257,3 +273,7 @@ class Performance:
             performer.news.error(0, wire.DataErrorCode.INVALID, text)
         if line.credit_due:
             performer.news.credit(line)
+
+
+def _wants_block(performer: Performer) -> bool:
+    return performer.actor.wants_block()

@@ -99,7 +99,7 @@ class Stage:
         self._actors.pop(actor.actor_id, None)
         for line in actor.lines.values():
             line.discard()
-        self._performance.post(lambda: self._performance.remove(actor.actor_id))
+        self._performance.post(lambda: self._performance.remove(actor.actor_id), must=True)
         self._journal.forget(actor.canvas.ring.name)
 
     def leave_all(self, session: bytes) -> int:

@@ -168,7 +168,7 @@ def subdivided(positions: F64, faces: Array, levels: int,
     mesh = thing.evaluated_get(tree).to_mesh()
 
     def read(source: Any, field: str, count: int, width: int, kind: type = np.float32) -> Array:
-        flat = np.empty(count * width, kind)
+        flat: Array = np.empty(count * width, kind)
         source.foreach_get(field, flat)
         return flat.reshape(-1, width)
 
@@ -177,7 +177,7 @@ def subdivided(positions: F64, faces: Array, levels: int,
     surface = Surface(
         read(mesh.vertices, "co", vertices, 3).astype(float),
         read(mesh.vertex_normals, "vector", vertices, 3).astype(float),
-        corners,
+        corners.astype(np.int32),
         {key: read(mesh.attributes[key].data, "vector", vertices, 3).astype(float)
          for key in attributes},
     )

@@ -210,7 +210,7 @@ WITCH = Person(
     complexion=Complexion(tone=(0.62, 0.385, 0.285), lips=(0.46, 0.125, 0.115), hair=WITCH_HAIR,
                           red=0.65, shadows=0.12, age=0.06, freckles=0.75, seed=7),
     iris=(0.10, 0.20, 0.075), pupil=0.34,
-    hairline=((0, 9.6), (20, 9.7), (38, 9.2), (52, 7.4), (62, 5.2), (70, 2.8), (80, 1.8),
+    hairline=((0, 11.0), (20, 10.8), (38, 9.6), (52, 7.4), (62, 5.2), (70, 2.8), (80, 1.8),
               (90, 3.8), (104, 4.2), (118, 2.0), (135, -3.0), (180, -6.5)),
     expression={"mouthSmile": 0.62, "mouthUpperUp": 0.10, "jawOpen": 0.06, "cheekSquint": 0.4,
                 "eyeSquint": 0.22, "mouthLowerDown": 0.08, "eyeBlink": 0.12, "mouthDimple": 0.2},
@@ -235,9 +235,9 @@ def build_witch(model: HeadModel) -> None:
     crown, brim = wardrobe.hat(3)
     sitter.wear("crown", crown, felt, on_head=True)
     sitter.wear("brim", brim, felt, on_head=True)
-    profile = np.array([[10.0, 8.75, 9.95, -0.75], [11.8, 7.95, 9.05, -0.95]])
+    profile = np.array([[9.9, 9.0, 10.2, -0.75], [11.7, 8.35, 9.45, -0.95]])
     ribbon = wardrobe.band(profile, 0.3, 5.0, 0.05)
-    sitter.wear("hatband", ribbon, fabric.leather((0.16, 0.055, 0.02)), on_head=True)
+    sitter.wear("hatband", ribbon, fabric.cloth((0.20, 0.055, 0.014), 7.0, 0.3), on_head=True)
     sitter.finish()
     sitter.wear("hood", hood, fabric.cloth((0.045, 0.075, 0.038), 9.0, 0.4))
     sitter.wear("dress", dress, fabric.cloth((0.030, 0.050, 0.028), 9.0, 0.4))
@@ -275,5 +275,5 @@ CAST: dict[str, Character] = {
         (Lamp(36, 20, 20, 2.6, (1.0, 0.90, 0.78)), Lamp(-45, 4, 50, 0.75, (0.72, 0.92, 0.82)),
          Lamp(-150, 24, 28, 2.6, (1.0, 0.84, 0.50)), Lamp(150, 28, 24, 1.5, (0.75, 1.0, 0.75)),
          Lamp(0, -25, 60, 0.35, (0.85, 1.0, 0.75))),
-        (0.80, 1.0, 0.85), 0.20, 1.9),
+        (0.80, 1.0, 0.85), 0.20, 1.9, 0.05, 34.7),
 }  # fmt: skip

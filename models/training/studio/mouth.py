@@ -13,6 +13,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from training.studio.mouth_look import enamel, gum, tongue_skin, tooth_attribute
 from training.studio.tongue import groove, tongue_out
 
 F64 = NDArray[np.float64]
+Pixels = NDArray[np.uint8]  # [H, W, 4] straight alpha
 DEFAULT_OUT = Path(__file__).parents[2] / "mien/models/data/mouth.safetensors"
 
 LAYERS = ("cavity", "tongue_rest", "lower", "tongue_out", "upper")  # back to front
@@ -98,13 +100,13 @@ def turn(points: F64, yaw_deg: float) -> F64:
     return (points - PIVOT) @ rotation(yaw_deg).T + PIVOT
 
 
-def build(mouth: Mouth, yaw_deg: float) -> dict[str, list[object]]:
+def build(mouth: Mouth, yaw_deg: float) -> dict[str, list[Any]]:
     """Put all parts on the stage. Returns the objects of every layer."""
     parts = mouth.parts
     skin, gums, teeth, inside = tongue_skin(), gum(), enamel(), wet_cavity()
-    objects: dict[str, list[object]] = {name: [] for name in LAYERS}
+    objects: dict[str, list[Any]] = {name: [] for name in LAYERS}
 
-    def place(layer: str, name: str, mesh: Mesh, material: object, **attributes: F64) -> None:
+    def place(layer: str, name: str, mesh: Mesh, material: Any, **attributes: F64) -> None:
         objects[layer].append(blender.mesh_object(
             name, turn(mesh.positions, yaw_deg), mesh.triangles, material, subdivide=2,
             attributes={"rest": mesh.positions, **attributes}))
@@ -134,7 +136,7 @@ def behind(mesh: Mesh, depth: float) -> Mesh:
 CUT_BY = {"lower": ("tongue_rest",)}
 
 
-def show(objects: dict[str, list[object]], layer: str) -> None:
+def show(objects: dict[str, list[Any]], layer: str) -> None:
     """Let the camera see one layer; the rest of the mouth still shades it."""
     absent = "tongue_rest" if layer == "tongue_out" else "tongue_out"
     for name, things in objects.items():
@@ -151,9 +153,9 @@ def light() -> None:
     blender.area_light((x, y + 16, z + 60), PIVOT.tolist(), 26, 2.3)
 
 
-def render_all(mouth: Mouth, samples: int, yaws: tuple[int, ...]) -> dict[str, list[F64]]:
+def render_all(mouth: Mouth, samples: int, yaws: tuple[int, ...]) -> dict[str, list[Pixels]]:
     """Every layer at every yaw as RGBA u8 [H, W, 4]; turns to the other side are mirrored."""
-    pictures: dict[str, list[F64]] = {name: [] for name in LAYERS}
+    pictures: dict[str, list[Pixels]] = {name: [] for name in LAYERS}
     width, height = CANVAS_PX
     for yaw in (yaw for yaw in yaws if yaw >= 0):
         blender.new_scene(width * SUPERSAMPLE, height * SUPERSAMPLE, samples, transparent=True)
@@ -170,12 +172,12 @@ def render_all(mouth: Mouth, samples: int, yaws: tuple[int, ...]) -> dict[str, l
     return pictures
 
 
-def mirrored(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def mirrored(picture: Pixels) -> Pixels:
     """The same mouth turned the other way: the head model is symmetric."""
     return picture[:, ::-1]
 
 
-def shrink(picture: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+def shrink(picture: Pixels, factor: int) -> Pixels:
     """Average blocks with alpha as weight, then bleed colour outwards under zero alpha."""
     height, width = (n // factor for n in picture.shape[:2])
     blocks = picture.astype(float).reshape(height, factor, width, factor, 4)
@@ -192,7 +194,7 @@ def shrink(picture: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
 TRIM = {"upper": (-1.35, 1), "lower": (-6.65, -1)}
 
 
-def trim(picture: NDArray[np.uint8], layer: str) -> NDArray[np.uint8]:
+def trim(picture: Pixels, layer: str) -> Pixels:
     """Fade a layer out over 0.4 units beyond its end."""
     if layer not in TRIM:
         return picture
@@ -204,7 +206,7 @@ def trim(picture: NDArray[np.uint8], layer: str) -> NDArray[np.uint8]:
     return faded
 
 
-def encode(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def encode(picture: Pixels) -> NDArray[np.uint8]:
     """Lossless WebP that keeps the colour under zero alpha near the edge. [bytes]"""
     reach = ndimage.distance_transform_edt(picture[..., 3] == 0) <= 4
     tidy = np.where(reach[..., None], picture, 0).astype(np.uint8)
@@ -213,11 +215,11 @@ def encode(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.frombuffer(buffer.getvalue(), np.uint8)
 
 
-def save(path: Path, mouth: Mouth, pictures: dict[str, list[F64]]) -> None:
+def save(path: Path, mouth: Mouth, pictures: dict[str, list[Pixels]]) -> None:
     """Write the asset; its layout is described in models/README.md."""
     anchors = np.stack([project(mouth.anchors, yaw) for yaw in YAWS_DEG])
-    tensors = {"anchors_px": anchors.astype(np.float32),
-               "yaws_deg": np.array(YAWS_DEG, np.float32)}
+    tensors: dict[str, NDArray[Any]] = {"anchors_px": anchors.astype(np.float32),
+                                        "yaws_deg": np.array(YAWS_DEG, np.float32)}
     for layer, images in pictures.items():
         for yaw, image in zip(YAWS_DEG, images, strict=True):
             tensors[f"{layer}.{yaw:+d}"] = encode(image)
@@ -233,7 +235,8 @@ def save(path: Path, mouth: Mouth, pictures: dict[str, list[F64]]) -> None:
     save_file(tensors, path, {key: json.dumps(value) for key, value in about.items()})
 
 
-def contact_sheet(pictures: dict[str, list[F64]], mouth: Mouth, yaws: tuple[int, ...]) -> Image:
+def contact_sheet(pictures: dict[str, list[Pixels]], mouth: Mouth,
+                  yaws: tuple[int, ...]) -> Image.Image:
     """Layers in rows, yaws in columns, and all of them composed in the last row."""
     rows = [[_on_grey(p) for p in pictures[layer]] for layer in LAYERS]
     stacks = []
@@ -248,7 +251,7 @@ def contact_sheet(pictures: dict[str, list[F64]], mouth: Mouth, yaws: tuple[int,
     return Image.fromarray(np.vstack([np.hstack(row) for row in [*rows, stacks]]))
 
 
-def _on_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _on_grey(picture: Pixels) -> Pixels:
     ground = Image.new("RGBA", (picture.shape[1], picture.shape[0]), (90, 110, 120, 255))
     ground.alpha_composite(Image.fromarray(picture))
     return np.asarray(ground.convert("RGB"))

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.studio import blender, fabric
 from training.studio.wardrobe import rings, sheet
 
+F64 = NDArray[np.float64]
 Colour = tuple[float, float, float]
 
 
@@ -52,7 +54,7 @@ def box(centre: tuple[float, float, float], size: tuple[float, float, float],
     blender.mesh_object("box", sign * np.array(size) / 2 + centre, faces, material, smooth=False)
 
 
-def discs(places: np.ndarray, radii: np.ndarray, material: object, seed: int,
+def discs(places: F64, radii: F64, material: object, seed: int,
           tumble: float = 1.0) -> None:
     """Many small flat discs (leaves, lights, embers) in one mesh."""
     random = np.random.default_rng(seed)

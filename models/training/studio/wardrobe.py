@@ -198,7 +198,7 @@ def bib() -> Garment:
 def hood_down(seed: int, folds: float = 0.5) -> Garment:
     """A heavy roll of cloth lying round neck and shoulders."""
     angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
-    tube = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    tube = np.linspace(0, 2 * np.pi, 41)
     fore = np.sin(angle)
     wide, deep = 10.6, 9.6
     centre = np.stack([wide * np.cos(angle), -12.0 - 2.6 * np.clip(fore, 0, 1) ** 2

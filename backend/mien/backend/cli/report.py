@@ -6,28 +6,24 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    Figures = Mapping[str, object] | DataclassInstance
 
 
-def as_mapping(figures: Figures) -> Mapping[str, object]:
-    """Figures as a mapping, whichever way they were held."""
-    if is_dataclass(figures):
+def as_mapping(figures: object) -> Mapping[str, object]:
+    """Figures as a mapping, whether they were held as one or as a dataclass."""
+    if is_dataclass(figures) and not isinstance(figures, type):
         return asdict(figures)
-    return figures
+    if isinstance(figures, Mapping):
+        return figures
+    raise TypeError(f"{type(figures).__name__} holds no figures")
 
 
-def print_json(figures: Figures) -> None:
+def print_json(figures: object) -> None:
     """One JSON document on standard output, and nothing else there."""
     json.dump(as_mapping(figures), sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
 
 
-def print_lines(figures: Figures) -> None:
+def print_lines(figures: object) -> None:
     """One line a figure, `name value`."""
     rows = {name.replace("_", " "): value for name, value in as_mapping(figures).items()}
     width = max(len(name) for name in rows)

@@ -24,11 +24,9 @@ from mien.protocol import (
     Frame,
     FrameFlag,
     LineHandle,
-    LineState,
 )
 
 NO_FRAME_S = 20.0
-OVER = {LineState.ENDED, LineState.INTERRUPTED, LineState.LOST, LineState.FAILED}
 
 
 @dataclass(frozen=True)
@@ -135,5 +133,5 @@ def frames_of(line: LineHandle, frames: Iterator[Frame]) -> Iterator[Frame]:
             yield frame
         if mine and frame.flags & FrameFlag.LINE_END:
             return
-        if not mine and line.state in OVER:
+        if not mine and line.over:
             return

@@ -63,7 +63,9 @@ class Strand:
         with self._lock:
             kept = list(self._kept)
             lines = list(self.lines.values())
-        frame = self._of_line(time_us, origin_us, kept, lines) or self._in_order(time_us, kept)
+        early = {line.line_id for line in lines if time_us < line.shown_from_us(origin_us)}
+        rest = [frame for frame in kept if frame.line_id not in early]
+        frame = self._of_line(time_us, origin_us, kept, lines) or self._in_order(time_us, rest)
         self._shown = frame or self._shown
         return self._shown
 

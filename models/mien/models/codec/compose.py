@@ -68,64 +68,121 @@ def premultiplied_difference(picture: U8, below: U8, alpha: U8) -> U8:
 
 
 @njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def by_coverage(flow: F32) -> None:  # pragma: no cover - compiled
-    """Undo what interpolation mixed in from uncovered cells: divide by coverage, in place.
+def spread(
+    flow: F32, edge: F32, x0: int, y0: int, scale: int, where: F32, shade: F32
+) -> None:  # pragma: no cover - compiled
+    """A coarse flow at full size: where each pixel of an area is taken from, and how it is shaded.
 
-    `flow` [H, W, 4]: displacement x, y, gain, coverage. Edges then move with what they belong to.
+    `flow` [h, w, 4]: displacement x, y, gain, coverage, and `edge` [h, w] on cells of `scale` px;
+    the area starts at pixel (`x0`, `y0`). `where` [H, W, 2] gets source positions px, `shade`
+    [H, W, 2] gain and edge. Displacement and gain are weighted by coverage, so that edges move
+    with what they belong to.
     """
-    for y in range(flow.shape[0]):
-        for x in range(flow.shape[1]):
-            cover = flow[y, x, 3]
-            if cover < np.float32(0.9999):
-                inverse = np.float32(1.0) / max(cover, np.float32(1e-3))
-                flow[y, x, 0] *= inverse
-                flow[y, x, 1] *= inverse
-                flow[y, x, 2] *= inverse
+    rows, columns = flow.shape[0], flow.shape[1]
+    height, width = where.shape[0], where.shape[1]
+    left = max(x0 // scale - 1, 0)
+    right = min((x0 + width) // scale + 2, columns)
+    cell, share, here = (
+        np.empty(width, np.int32),
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+    )
+    for x in range(width):
+        at = min(max((x + x0 + 0.5) / scale - 0.5, 0.0), columns - 1.0)
+        cell[x] = min(int(at), columns - 2)
+        share[x] = at - cell[x]
+        here[x] = x + x0
+    one, least = np.float32(1.0), np.float32(1e-3)
+    row = np.empty((columns, 5), np.float32)
+    for y in range(height):
+        down = min(max((y + y0 + 0.5) / scale - 0.5, 0.0), rows - 1.0)
+        i = min(int(down), rows - 2)
+        fy, line = np.float32(down - i), np.float32(y + y0)
+        for j in range(left, right):
+            for k in range(4):
+                row[j, k] = flow[i, j, k] + fy * (flow[i + 1, j, k] - flow[i, j, k])
+            row[j, 4] = edge[i, j] + fy * (edge[i + 1, j] - edge[i, j])
+        for x in range(width):
+            j, fx = cell[x], share[x]
+            dx = row[j, 0] + fx * (row[j + 1, 0] - row[j, 0])
+            dy = row[j, 1] + fx * (row[j + 1, 1] - row[j, 1])
+            gain = row[j, 2] + fx * (row[j + 1, 2] - row[j, 2])
+            cover = row[j, 3] + fx * (row[j + 1, 3] - row[j, 3])
+            soft = row[j, 4] + fx * (row[j + 1, 4] - row[j, 4])
+            inverse = one / max(cover, least)
+            where[y, x, 0] = here[x] + dx * inverse
+            where[y, x, 1] = line + dy * inverse
+            shade[y, x, 0] = gain * inverse
+            shade[y, x, 1] = min(soft, cover)
 
 
-def by_coverage_reference(flow: F32) -> None:
-    """The same result as `by_coverage`."""
-    partly = flow[..., 3:] < np.float32(0.9999)
-    flow[..., :3] = np.where(partly, flow[..., :3] / np.maximum(flow[..., 3:], 1e-3), flow[..., :3])
+def spread_reference(
+    flow: F32, edge: F32, x0: int, y0: int, scale: int, where: F32, shade: F32
+) -> None:
+    """The same result as `spread`."""
+    height, width = where.shape[:2]
+    size = (flow.shape[1] * scale, flow.shape[0] * scale)
+    window = (slice(y0, y0 + height), slice(x0, x0 + width))
+    full = cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)[window].copy()
+    soft = cv2.resize(edge, size, interpolation=cv2.INTER_LINEAR)[window]
+    cover = full[..., 3:]
+    values = full[..., :3] / np.maximum(cover, 1e-3)
+    rows, columns = np.mgrid[y0 : y0 + height, x0 : x0 + width]
+    where[...] = values[..., :2] + np.stack([columns, rows], -1)
+    shade[..., 0] = values[..., 2]
+    shade[..., 1] = np.minimum(soft, cover[..., 0])
 
 
 class Sampler:
-    """Samples layers through coarse flows; keeps the full-size map that every flow is added to."""
+    """Samples layers through coarse flows.
+
+    Keeps its scratch: fresh megabytes for every frame would cost more than the sampling itself.
+    What it returns is valid until its next call.
+    """
 
     def __init__(self, size: int) -> None:
         rows, columns = np.mgrid[0:size, 0:size].astype(np.float32)
         self._at_rest = np.ascontiguousarray(np.stack([columns, rows], -1))
-        # Scratch that is touched once: fresh megabytes a frame would cost more than the sampling.
         self._where = np.zeros(size * size * 2, np.float32)
+        self._shade = np.zeros(size * size * 2, np.float32)
         self._moved = np.zeros(size * size * 4, np.uint8)
 
     @property
     def nbytes(self) -> int:
         """Memory that it keeps."""
-        return self._at_rest.nbytes + self._where.nbytes + self._moved.nbytes
+        scratch = (self._at_rest, self._where, self._shade, self._moved)
+        return sum(array.nbytes for array in scratch)
 
-    def sample(self, layer: U8, flow: F32, area: Area) -> tuple[U8, F32]:
-        """`layer` [S, S, 4] through `flow` [h, w, 2 or 4], inside `area`.
+    def sample(self, layer: U8, flow: F32, area: Area) -> U8:
+        """`layer` [S, S, 4] through `flow` [h, w, 2] (displacement x, y), inside `area`."""
+        where = self._part(self._where, area, 2)
+        np.add(self._at_rest[area.window], enlarged(flow, layer.shape[0], area), out=where)
+        return self._take(layer, where, area)
 
-        Returns samples [H, W, 4], valid until the next call, and the flow at full size [H, W, 2
-        or 4].
+    def sample_shaded(self, layer: U8, flow: F32, area: Area) -> tuple[U8, F32]:
+        """`layer` [S, S, 4] through `flow` [h, w, 4] (x, y, gain, coverage), inside `area`.
+
+        Also returns gain and edge [H, W, 2]; edges are softened, silhouettes have no stairs.
         """
-        full = enlarged(flow, layer.shape[0], area)
-        if full.shape[2] == 4:
-            by_coverage(full)
-            softened = cv2.blur(flow[..., 3], (3, 3))  # silhouettes without stairs
-            full[..., 3] = np.minimum(full[..., 3], enlarged(softened, layer.shape[0], area))
-        height, width = full.shape[:2]
-        where = self._where[: height * width * 2].reshape(height, width, 2)
-        moved = self._moved[: height * width * 4].reshape(height, width, 4)
-        np.add(self._at_rest[area.window], full[..., :2], out=where)
+        where, shade = self._part(self._where, area, 2), self._part(self._shade, area, 2)
+        edge = cv2.blur(flow[..., 3], (3, 3))
+        spread(flow, edge, area.x0, area.y0, layer.shape[0] // flow.shape[0], where, shade)
+        return self._take(layer, where, area), shade
+
+    @staticmethod
+    def _part(scratch: Any, area: Area, channels: int) -> Any:
+        height, width = area.y1 - area.y0, area.x1 - area.x0
+        return scratch[: height * width * channels].reshape(height, width, channels)
+
+    def _take(self, layer: U8, where: F32, area: Area) -> U8:
+        moved: U8 = self._part(self._moved, area, 4)
         border = cv2.BORDER_REFLECT_101
         cv2.remap(layer, where, None, cv2.INTER_LINEAR, dst=moved, borderMode=border)
-        return moved, full
+        return moved
 
 
 def enlarged(flow: F32, size: int, area: Area) -> F32:
-    """Part of a coarse flow [h, w] or [h, w, K] at the size of the picture, [H, W] or [H, W, K]."""
+    """Part of a coarse flow [h, w, K] at the size of the picture, [H, W, K]."""
     cells = flow.shape[0]
     scale = size // cells
     # The cells that the area needs and one beyond, so that interpolation sees its neighbours.
@@ -173,20 +230,20 @@ def over_reference(layer: U8, below: U8, out: U8) -> None:
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
-def over_shaded(layer: U8, flow: F32, out: U8) -> None:  # pragma: no cover - compiled
+def over_shaded(layer: U8, shade: F32, out: U8) -> None:  # pragma: no cover - compiled
     """`layer` [H, W, 4] over `out` [H, W, 4] in place, its colour times a gain.
 
-    `flow` [H, W, 4]: x, y, gain, coverage; the layer fades where coverage ends.
+    `shade` [H, W, 2]: gain and edge; the layer fades where its edge does.
     """
     for y in range(layer.shape[0]):
         for x in range(layer.shape[1]):
             if layer[y, x, 3] == 0:
                 continue
-            edge = (flow[y, x, 3] - EDGE_FROM) / (EDGE_TO - EDGE_FROM)
+            edge = (shade[y, x, 1] - EDGE_FROM) / (EDGE_TO - EDGE_FROM)
             if edge <= np.float32(0.0):
                 continue
             edge = min(edge, np.float32(1.0))
-            gain = flow[y, x, 2] * edge
+            gain = shade[y, x, 0] * edge
             alpha = np.int32(np.float32(layer[y, x, 3]) * edge + np.float32(0.5))
             through = np.int32(255) - alpha
             for k in range(3):
@@ -195,12 +252,12 @@ def over_shaded(layer: U8, flow: F32, out: U8) -> None:  # pragma: no cover - co
                 out[y, x, k] = min(value, 255)
 
 
-def over_shaded_reference(layer: U8, flow: F32, out: U8) -> None:
+def over_shaded_reference(layer: U8, shade: F32, out: U8) -> None:
     """The same result as `over_shaded`."""
-    edge = np.clip((flow[..., 3:] - EDGE_FROM) / (EDGE_TO - EDGE_FROM), 0.0, 1.0)
+    edge = np.clip((shade[..., 1:] - EDGE_FROM) / (EDGE_TO - EDGE_FROM), 0.0, 1.0)
     edge = edge * (layer[..., 3:] > 0)
     half = np.float32(0.5)
     alpha = (layer[..., 3:] * edge + half).astype(np.int32)
-    colour = (layer[..., :3] * (flow[..., 2:3] * edge) + half).astype(np.int32)
+    colour = (layer[..., :3] * (shade[..., :1] * edge) + half).astype(np.int32)
     value = colour + divide_255((255 - alpha) * out[..., :3].astype(np.int32))
     out[..., :3] = np.where(edge > 0.0, np.minimum(value, 255), out[..., :3])

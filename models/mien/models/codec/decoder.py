@@ -116,11 +116,11 @@ class Decoder:
         out[...] = self.layers.below
         moving = moving_area(self._sheet_grid, FRAME_SIZE_PX)
         if not moving.empty:
-            sheet, _ = self._sampler.sample(self.layers.sheet, self._sheet_grid, moving)
+            sheet = self._sampler.sample(self.layers.sheet, self._sheet_grid, moving)
             over(sheet, self.layers.plate[moving.window], out[moving.window])
         if not area.empty:
-            face, flow = self._sampler.sample(self.layers.face, self._face_grid, area)
-            over_shaded(face, flow, out[area.window])
+            face, shade = self._sampler.sample_shaded(self.layers.face, self._face_grid, area)
+            over_shaded(face, shade, out[area.window])
         for eye in self.eyes:
             draw_eye(out, eye, posed)
         self.mouth.draw(out, posed, dynamics)

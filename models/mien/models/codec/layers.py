@@ -84,7 +84,9 @@ def fill_upwards(sheet: U8, known: U8, reach_px: float) -> U8:
     below = np.where(known > 0, rows, height - 1)
     below = np.minimum.accumulate(below[::-1], 0)[::-1]  # next known row at or below
     columns = np.broadcast_to(np.arange(width), below.shape)
-    taken = [values[np.minimum(below + k, height - 1), columns] for k in range(1, FILL_TAKES_PX + 1)]
+    taken = [
+        values[np.minimum(below + k, height - 1), columns] for k in range(1, FILL_TAKES_PX + 1)
+    ]
     filled = cv2.blur(np.mean(taken, 0), (FILL_BLUR_PX, 1))
     fade = np.clip(2.0 - (below - rows) / reach_px, 0.0, 1.0)[..., None]
     return np.asarray(filled * fade + 0.5, np.uint8)

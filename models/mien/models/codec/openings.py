@@ -31,9 +31,13 @@ class Opening:
     bounds: tuple[int, int, int, int]  # x0, y0, x1, y1 of pixels that it may touch
 
 
-def _through(x: F64, y: F64, at: F64) -> F64:
-    """A smooth curve through points with rising x: cubic Hermite with finite-difference slopes
-    that never overshoot (Fritsch and Carlson 1980), evaluated at `at`."""
+def curve_reference(x: F64, y: F64, length: float) -> F64:
+    """A smooth curve through points with rising x, at `SAMPLES` even steps over 0..`length`.
+
+    Cubic Hermite with finite-difference slopes that never overshoot (Fritsch and Carlson 1980).
+    The slow twin of `curve`.
+    """
+    at = np.linspace(0.0, length, SAMPLES)
     step = np.maximum(np.diff(x), 1e-6)
     slope = np.diff(y) / step
     tangent = np.empty_like(y)
@@ -46,10 +50,42 @@ def _through(x: F64, y: F64, at: F64) -> F64:
     t = np.clip((at - x[i]) / step[i], 0.0, 1.0)
     h00, h10 = (1 + 2 * t) * (1 - t) ** 2, t * (1 - t) ** 2
     h01, h11 = t * t * (3 - 2 * t), t * t * (t - 1)
-    value = (
-        h00 * y[i] + h10 * step[i] * tangent[i] + h01 * y[i + 1] + h11 * step[i] * tangent[i + 1]
-    )
+    value = h00 * y[i] + h10 * step[i] * tangent[i]
+    value += h01 * y[i + 1] + h11 * step[i] * tangent[i + 1]
     return np.asarray(value)
+
+
+@njit(cache=True, nogil=True)
+def curve(x: F64, y: F64, length: float) -> F64:  # pragma: no cover - compiled
+    """`curve_reference`, compiled."""
+    count = len(x)
+    tangent = np.zeros(count)
+    for k in range(count):
+        before = (y[k] - y[k - 1]) / max(x[k] - x[k - 1], 1e-6) if k > 0 else 0.0
+        after = (y[k + 1] - y[k]) / max(x[k + 1] - x[k], 1e-6) if k < count - 1 else before
+        if k == 0:
+            before = after
+        if k == 0 or k == count - 1:
+            tangent[k] = after
+        elif before * after > 0:
+            mean = (before + after) / 2
+            bound = 3.0 * min(abs(before), abs(after))
+            tangent[k] = np.sign(mean) * min(abs(mean), bound)
+    out = np.empty(SAMPLES)
+    i = 0
+    for k in range(SAMPLES):
+        at = length * k / (SAMPLES - 1)
+        while i < count - 2 and x[i + 1] < at:
+            i += 1
+        step = max(x[i + 1] - x[i], 1e-6)
+        t = min(max((at - x[i]) / step, 0.0), 1.0)
+        out[k] = (
+            (1 + 2 * t) * (1 - t) ** 2 * y[i]
+            + t * (1 - t) ** 2 * step * tangent[i]
+            + t * t * (3 - 2 * t) * y[i + 1]
+            + t * t * (t - 1) * step * tangent[i + 1]
+        )
+    return out
 
 
 def opening(upper: F64, lower: F64, size: int, margin_px: float = 2.0) -> Opening:
@@ -59,11 +95,10 @@ def opening(upper: F64, lower: F64, size: int, margin_px: float = 2.0) -> Openin
     length = float(max(np.hypot(*span), 1e-3))
     along = span / length
     across = np.array([-along[1], along[0]])
-    at = np.linspace(0.0, length, SAMPLES)
 
     def edge(contour: F64) -> F64:
         x = np.maximum.accumulate((contour - origin) @ along + np.arange(len(contour)) * 1e-4)
-        return _through(x, (contour - origin) @ across, at)
+        return np.asarray(curve(x, (contour - origin) @ across, length))
 
     top, bottom = edge(upper), edge(lower)
     points = np.concatenate([upper, lower])

@@ -36,19 +36,21 @@ def _fill(
         right = min(int(np.floor(max(ax, bx, cx) + 0.01)), width - 1)
         top = max(int(np.ceil(min(ay, by, cy) - 0.01)), 0)
         bottom = min(int(np.floor(max(ay, by, cy) + 0.01)), height - 1)
-        for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
+        for row in range(top, bottom + 1):
+            y = np.float32(row)
+            for column in range(left, right + 1):
+                x = np.float32(column)
                 wb = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) * inverse
                 wc = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) * inverse
                 wa = np.float32(1.0) - wb - wc
                 if wa < -EDGE_TOLERANCE or wb < -EDGE_TOLERANCE or wc < -EDGE_TOLERANCE:
                     continue
                 z = wa * az + wb * bz + wc * cz
-                if z >= depth[y, x]:
+                if z >= depth[row, column]:
                     continue
-                depth[y, x] = z
+                depth[row, column] = z
                 for k in range(channels):
-                    out[y, x, k] = (
+                    out[row, column, k] = (
                         wa * attributes[ia, k] + wb * attributes[ib, k] + wc * attributes[ic, k]
                     )
 

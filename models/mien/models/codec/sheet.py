@@ -22,7 +22,7 @@ CELLS = 36  # grid cells across the picture
 BORDER_CELLS = 3  # beyond the picture's edge, so that a moving sheet stays covered
 SKULL_RECEDES_IOD = 0.55  # distance from the face over which depth falls back to the skull's middle
 NECK_FROM, NECK_TO = 0.80, 2.0  # iod below the eyes: share of movement falls from 1 to 0
-WIDE_FROM, WIDE_TO = 1.7, 2.6  # iod beside the head: hoods and long hair hang on the shoulders
+WIDE_FROM, WIDE_TO = 1.7, 2.6  # iod beside the jaw: hoods and long hair hang on the shoulders
 NECK_IN_FRONT_IOD = 0.18  # of the pivot
 
 
@@ -58,7 +58,7 @@ class Sheet:
     def _share(rig: Rig, flat: F64) -> F64:
         u, v = head_plane(rig, flat).T
         along = 1.0 - smoothstep(v, NECK_FROM, NECK_TO)
-        beside = smoothstep(np.abs(u), WIDE_FROM, WIDE_TO) * smoothstep(v, -0.6, 0.4)
+        beside = smoothstep(np.abs(u), WIDE_FROM, WIDE_TO) * smoothstep(v, 0.3, 1.0)
         return np.asarray(along * (1.0 - beside))
 
     @staticmethod

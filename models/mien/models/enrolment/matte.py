@@ -19,7 +19,7 @@ F32 = NDArray[np.float32]
 _CUT_OUT_TRANSPARENT, _CUT_OUT_FACE = 0.03, 0.95
 _SURE_PERSON, _SURE_BACKGROUND = 0.85, 0.12
 _BAND_RADII_PX = (13, 7)  # how far from the edge we doubt it: first the model's, then our own
-_ALIKE = 0.09  # colour distance (of 1 a channel) below which two sides cannot be told apart
+_ALIKE = 0.16  # colour distance (of 1 a channel) below which two sides cannot be told apart
 _GUIDE_RADIUS_PX, _GUIDE_EPSILON = 3, 4e-4
 _VEIL = 0.1  # the filter leaves this much on both sides of an edge; it is stretched away
 
