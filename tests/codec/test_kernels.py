@@ -51,7 +51,7 @@ def test_nearer_triangles_win() -> None:
     triangles = np.array([[4, 5, 6], [4, 6, 7], [0, 1, 2], [0, 2, 3]], np.int32)
     out, depth = np.empty((10, 10, 1), np.float32), np.empty((10, 10), np.float32)
     rasterise(points.astype(np.float32), attributes, triangles, out, depth)
-    assert (out[1:7, 1:7] == 9.0).all()
+    assert np.allclose(out[1:7, 1:7], 9.0)
     assert (depth[9] == FAR).all()
     assert (out[9] == 0.0).all()
 

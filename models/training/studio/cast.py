@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.studio import blender, fabric, groom, scenery, wardrobe
+from training.studio import fabric, groom, scenery, wardrobe
 from training.studio.groom import Groom
 from training.studio.head import HeadModel
 from training.studio.scenery import Lamp
@@ -66,13 +66,13 @@ CAPTAIN = Person(
     iris=(0.055, 0.026, 0.012),
     hairline=((0, 9.7), (20, 9.7), (38, 9.3), (50, 7.6), (60, 6.6), (68, 3.4), (76, 1.6),
               (84, 1.2), (90, 3.6), (104, 4.2), (118, 2.0), (135, -3.0), (180, -5.5)),
-    expression={"browDown": 0.25, "browInnerUp": -0.3, "eyeSquint": 0.2, "eyeBlink": 0.14},
+    expression={"browDown": 0.42, "browInnerUp": -0.5, "eyeSquint": 0.2, "eyeBlink": 0.14},
     yaw_deg=-5.0, pitch_deg=-1.0, brow_count=620, brow_width=0.50, lash_length=0.62,
 )  # fmt: skip
 
 
 def build_captain(model: HeadModel) -> None:
-    """A man of forty, close coils and a short beard, steel and wolf fur."""
+    """A man of forty, close coils and a short beard, in steel."""
     sitter = Sitter(model, CAPTAIN)
     coat = fabric.hair(CAPTAIN_HAIR, grey=0.06, roughness=0.4)
     sitter.add_brows(coat)
@@ -102,34 +102,7 @@ def build_captain(model: HeadModel) -> None:
     for stud in wardrobe.rivets(studs, 0.34):
         sitter.wear("rivet", stud, gold)
     mail = fabric.cloth((0.028, 0.03, 0.045), 9.0, 0.4)
-    body = wardrobe.torso(inflate=-0.5, seed=3)
-    sitter.wear("arming", body, mail)
-    _add_fur(body)
-
-
-def _add_fur(body: wardrobe.Garment) -> None:
-    """A wolf pelt over shoulders and back."""
-    points, quads = body.positions, body.quads
-    x, y, z = points.T
-    mask = smooth(-10.2, -11.2, y) * smooth(-21, -17, y) * smooth(3.0, 0.5, z - 0.28 * np.abs(x))
-    corners, weights = groom.scatter(points, quads, mask, 24000, 5)
-    roots = groom.on_surface(points, corners, weights)
-    centre = np.stack([0 * roots[:, 0], roots[:, 1] - 6, 0 * roots[:, 2] - 1.5], 1)
-    normals = roots - centre
-    kind = Groom(count=24000, length=(2.8, 4.6), steps=10, lift=0.75, gravity=0.5, stiffness=0.72,
-                 clump=60, gather=0.75, frizz=0.10, seed=6)
-    skin = groom.Ground(roots, normals / np.linalg.norm(normals, axis=1, keepdims=True))
-    fur = groom.grow(kind, roots, normals, _pelt, skin)
-    tone = np.random.default_rng(2).random(len(fur))
-    material = fabric.hair((0.075, 0.058, 0.045), 0.22, 0.45)
-    blender.strands("fur", fur, groom.taper(10, 0.024), material, {"tone": tone})
-
-
-def _pelt(roots: F64, place: F64, normals: F64) -> F64:
-    """Fur: outwards over the shoulders, down, forwards."""
-    del place, normals
-    out = 0.9 * np.sign(roots[:, 0]) * np.minimum(np.abs(roots[:, 0]) / 8, 1)
-    return np.stack([out, np.full(len(roots), -0.25), np.full(len(roots), 0.35)], 1)
+    sitter.wear("arming", wardrobe.torso(inflate=-0.5, seed=3), mail)
 
 
 # -------------------------------------------------------------------------------------- smith
@@ -260,19 +233,19 @@ def _falling(roots: F64, place: F64, normals: F64) -> F64:
 CAST: dict[str, Character] = {
     "captain": Character(
         "captain", scenery.castle, build_captain,
-        (Lamp(-42, 32, 20, 3.0, (1.0, 0.93, 0.84)), Lamp(48, 8, 46, 0.55, (0.75, 0.87, 1.0)),
+        (Lamp(-40, 28, 13, 3.0, (1.0, 0.93, 0.84)), Lamp(48, 8, 46, 0.55, (0.75, 0.87, 1.0)),
          Lamp(150, 30, 24, 2.6, (1.0, 0.80, 0.58)), Lamp(-155, 20, 24, 1.2, (0.70, 0.85, 1.0)),
          Lamp(0, 40, 160, 0.5, (0.9, 0.95, 1.0), 130)),
         (0.75, 0.86, 1.0), 0.28, -0.5, 0.3, 32.6),
     "smith": Character(
         "smith", scenery.forge, build_smith,
-        (Lamp(-38, 30, 20, 2.2, (1.0, 0.86, 0.70)), Lamp(70, -6, 34, 1.5, (1.0, 0.46, 0.16)),
+        (Lamp(-36, 27, 13, 2.2, (1.0, 0.86, 0.70)), Lamp(70, -6, 34, 1.5, (1.0, 0.46, 0.16)),
          Lamp(155, 25, 24, 2.2, (1.0, 0.55, 0.24)), Lamp(-150, 30, 26, 1.1, (0.75, 0.85, 1.0)),
          Lamp(10, 5, 60, 0.30, (1.0, 0.85, 0.7))),
         (0.9, 0.8, 0.72), 0.16, -1.6, 0.2),
     "witch": Character(
         "witch", scenery.forest, build_witch,
-        (Lamp(36, 20, 20, 2.6, (1.0, 0.90, 0.78)), Lamp(-45, 4, 50, 0.75, (0.72, 0.92, 0.82)),
+        (Lamp(34, 20, 13, 2.6, (1.0, 0.90, 0.78)), Lamp(-45, 4, 50, 0.75, (0.72, 0.92, 0.82)),
          Lamp(-150, 24, 28, 2.6, (1.0, 0.84, 0.50)), Lamp(150, 28, 24, 1.5, (0.75, 1.0, 0.75)),
          Lamp(0, -25, 60, 0.35, (0.85, 1.0, 0.75))),
         (0.80, 1.0, 0.85), 0.20, 1.9, 0.05, 34.7),

@@ -18,7 +18,7 @@ F64 = NDArray[np.float64]
 
 IRIS_SINE = 0.47  # radius of the iris over the radius of the eyeball
 AROUND = 96
-GLINT_IOR = 1.8  # more than a cornea has: studio lamps are dimmer than the sky and the sun
+GLINT_IOR = 1.55  # more than a cornea has: studio lamps are dimmer than the sky and the sun
 
 
 def add_eyeball(eye: Eyeball, iris: tuple[float, float, float], pupil: float) -> list[Any]:
@@ -59,7 +59,7 @@ def sclera() -> Any:
     """The white: not white, pinker toward the corners, finely veined."""
     n = Nodes("sclera")
     radial = n.add("ShaderNodeSeparateXYZ", 0, None, Vector=n.attribute("polar", vector=True))
-    colour = n.blend(n.ramp(radial, 0.22, 0.42), (0.66, 0.62, 0.57), (0.60, 0.40, 0.34))
+    colour = n.blend(n.ramp(radial, 0.22, 0.42), (0.55, 0.51, 0.47), (0.50, 0.33, 0.28))
     veins = n.ramp(n.math("ABSOLUTE", n.math("SUBTRACT", n.noise(1.6, 6.0, 0.6), 0.5)), 0.0, 0.03,
                    0.5, 0.0)
     veins = n.math("MULTIPLY", veins, n.ramp(radial, 0.20, 0.34))

@@ -1,4 +1,4 @@
-"""Materials of people and what they wear: skin, hair, cloth, leather, metal, gem, fur.
+"""Materials of people and what they wear: skin, hair, cloth, leather, metal, gem.
 
 Knows surfaces. Refuses to know who wears them. Colours are linear RGB.
 """

@@ -1,4 +1,4 @@
-"""Hair as strands: scalp hair, brows, lashes, beards, fur.
+"""Hair as strands: scalp hair, brows, lashes, beards.
 
 Knows how strands grow, fall, clump, curl and keep out of the body. Refuses to know colours,
 characters and renderers. All functions return strands as [N, K, 3] in model units.
