@@ -157,6 +157,15 @@ def test_paths_must_be_absolute(raw):
     assert answer.code == ErrorCode.INVALID_ARGUMENT
 
 
+def test_sound_on_its_way_to_an_actor_that_just_left_is_no_mistake(raw):
+    actor = raw.spawn().actor_id
+    line = raw.say(actor).line_id
+    assert isinstance(raw.ask(pb.Despawn(actor_id=actor)), pb.Ack)
+    raw.audio(actor, line, 0, 0, tone(0.02))
+    raw.audio(actor + 1, line, 0, 0, tone(0.02))
+    assert raw.news(wire.DataError).actor == actor + 1
+
+
 @pytest.mark.parametrize(
     ("message", "code"),
     [

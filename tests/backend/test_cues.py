@@ -62,6 +62,7 @@ def test_a_standing_cue_still_holds_after_days():
     standing = StandingCues()
     standing.add(gaze(0.3), 0)
     standing.add(pb.Cue(blink=1), 3 * 86_400 * 1_000_000)
+    assert standing.at_frame(3 * 86_400 * 25 + 3).blink[0] > 0.5
     assert standing.at_frame(4 * 86_400 * 25).gaze_rad[0, 0] == pytest.approx(0.3)
 
 

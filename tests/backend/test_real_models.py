@@ -1,12 +1,16 @@
 """The daemon with the models that ship: a portrait is enrolled, becomes an actor and speaks."""
 
 import io
+import signal
 import time
 
 import numpy as np
+import psutil
 import pytest
-from helpers import wait_for
+from helpers import RawClient, wait_for
 
+from mien.protocol import control
+from mien.protocol import control_pb2 as pb
 from mien.protocol.client import Client
 from mien.protocol.errors import CharacterFileInvalidError, EnrolmentFailedError
 from mien.protocol.states import LineState
@@ -73,3 +77,15 @@ def test_what_is_no_portrait_and_what_is_no_character_is_said_in_words(client, t
         client.load(junk)
     with pytest.raises(CharacterFileInvalidError):
         client.load(b"junk")
+
+
+def test_an_enrolment_ends_with_its_daemon_however_that_ends(start_daemon):
+    daemon = start_daemon(models="mien.backend.modelset:RealModels", frame_px=512)
+    with RawClient(daemon.endpoints) as raw:
+        raw.hello()
+        body = pb.Enroll(data=portrait_png())
+        raw.control.send(control.encode_request(1, raw.session, body))
+        process = psutil.Process(daemon.pid)
+        (child,) = wait_for(process.children, 10, "the enrolment")
+        daemon.stop(signal.SIGKILL)
+        wait_for(lambda: not child.is_running(), 10, "its end")

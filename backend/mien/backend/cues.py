@@ -24,7 +24,8 @@ _FIELDS: dict[type[motion.Cue], str] = {
     motion.EmotionCue: "emotion",
     motion.HeadCue: "head",
 }
-_SETTLED_US = 2_000_000  # longer than any easing: a cue this old is as it will be
+_SETTLED_US = 800_000  # longer than any easing: a cue this old is as it will be
+_MANY_STANDING = 64  # from here on the old ones are looked through
 _MAX_STANDING = 256
 
 
@@ -100,11 +101,21 @@ class StandingCues:
 
     def add(self, cue: Cue, now_us: int) -> None:
         """One more, counted from `now_us` of the actor's clock."""
+        start_us = now_us + max(cue.pts_us, 0)
+        self._cues.append((start_us, cue))
         # Games steer the gaze many times a second, for hours: what is long over must go.
+        far = start_us - self._base_us > motion.MAX_TIME_US // 2
+        if far or not 0 < len(self._track) < _MANY_STANDING:
+            self._rebuild(now_us)
+            return
+        added = _motion_cue(cue, start_us - self._base_us)
+        if added is not None:
+            self._track = self._track.with_cue(added)
+
+    def _rebuild(self, now_us: int) -> None:
         self._base_us = now_us - _SETTLED_US
-        self._cues.append((now_us + max(cue.pts_us, 0), cue))
         self._cues = [c for c in self._cues if not self._over(*c)][-_MAX_STANDING:]
-        made = (_motion_cue(given, start - self._base_us) for start, given in self._cues)
+        made = (_motion_cue(cue, start_us - self._base_us) for start_us, cue in self._cues)
         self._track = CueTrack(m for m in made if m is not None)
 
     def at_frame(self, clock_frame: int) -> Controls:

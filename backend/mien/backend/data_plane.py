@@ -45,8 +45,9 @@ class DataPlane:
         try:
             actor = self._stage.own(audio.actor, routing)
         except MienError as error:
-            code = wire.DataErrorCode.NOT_FOUND
-            self._refuse(routing, audio.actor, audio.line, code, error.message)
+            if not self._stage.left(audio.actor, routing):
+                code = wire.DataErrorCode.NOT_FOUND
+                self._refuse(routing, audio.actor, audio.line, code, error.message)
             return
         line = actor.lines.get(audio.line)
         if line is None:

@@ -7,6 +7,7 @@ thread's own.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -25,6 +26,8 @@ from mien.protocol.errors import (
     ResourceExhaustedError,
     StageFullError,
 )
+
+_REMEMBERED = 256
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Stage:
         self._actors: dict[int, StagedActor] = {}
         self._coming = 0  # places promised to actors that are being made
         self._last_actor_id = 0
+        self._gone: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
 
     def __len__(self) -> int:
         return len(self._actors)
@@ -94,9 +98,14 @@ class Stage:
             raise NotOwnerError(f"actor {actor_id} belongs to another client")
         return actor
 
+    def left(self, actor_id: int, session: bytes) -> bool:
+        """Whether it was this session's until lately: what still comes for it is no mistake."""
+        return (actor_id, session) in self._gone
+
     def leave(self, actor: StagedActor) -> None:
         """The actor goes, and its lines, ring and lane with it."""
         self._actors.pop(actor.actor_id, None)
+        self._gone.append((actor.actor_id, actor.owner))
         for line in actor.lines.values():
             line.discard()
         self._performance.post(lambda: self._performance.remove(actor.actor_id), must=True)

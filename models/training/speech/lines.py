@@ -84,13 +84,14 @@ def parse_phones(output: str) -> list[Phone]:
     return phones
 
 
-def finish(samples: NDArray[np.float32], rate_hz: int,
-           phones: list[Phone]) -> tuple[NDArray[np.float32], list[Phone]]:
+def finish(
+    samples: NDArray[np.float32], rate_hz: int, phones: list[Phone]
+) -> tuple[NDArray[np.float32], list[Phone]]:
     """Trim to a margin of quiet, resample, level; phone times move with the trim."""
     spoken = [phone for phone in phones if phone.name not in SILENCE_PHONES]
     begin_s = max(0.0, spoken[0].start_s - MARGIN_S)
     end_s = min(len(samples) / rate_hz, spoken[-1].end_s + MARGIN_S)
-    cut = samples[round(begin_s * rate_hz):round(end_s * rate_hz)]
+    cut = samples[round(begin_s * rate_hz) : round(end_s * rate_hz)]
     sound = soxr.resample(cut, rate_hz, SAMPLE_RATE_HZ, quality="VHQ")
     loud = sound[np.abs(sound) > 0.02 * np.abs(sound).max()]
     gain = 10 ** (LOUDNESS_DB / 20) / float(np.sqrt(np.mean(loud**2)))
@@ -98,8 +99,14 @@ def finish(samples: NDArray[np.float32], rate_hz: int,
     fade = np.minimum(1.0, np.arange(len(sound)) / (0.02 * SAMPLE_RATE_HZ))
     sound = (sound * gain * fade * fade[::-1]).astype(np.float32)
     length_s = len(sound) / SAMPLE_RATE_HZ
-    moved = [Phone(round(max(0.0, p.start_s - begin_s), 4),
-                   round(min(length_s, p.end_s - begin_s), 4), p.name) for p in phones]
+    moved = [
+        Phone(
+            round(max(0.0, p.start_s - begin_s), 4),
+            round(min(length_s, p.end_s - begin_s), 4),
+            p.name,
+        )
+        for p in phones
+    ]
     return sound, [p for p in moved if p.end_s > p.start_s]
 
 
@@ -109,8 +116,11 @@ def write(line: Line, folder: Path) -> None:
     sound, phones = finish(samples, rate_hz, phones)
     soundfile.write(folder / f"{line.character}.flac", sound, SAMPLE_RATE_HZ, subtype="PCM_16")
     about = {
-        "character": line.character, "text": line.text, "voice": f"flite {line.voice}",
-        "sample_rate_hz": SAMPLE_RATE_HZ, "duration_s": round(len(sound) / SAMPLE_RATE_HZ, 4),
+        "character": line.character,
+        "text": line.text,
+        "voice": f"flite {line.voice}",
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "duration_s": round(len(sound) / SAMPLE_RATE_HZ, 4),
         "phone_set": "flite US English (DARPAbet)",
         "phones": [[p.start_s, p.end_s, p.name] for p in phones],
     }

@@ -52,8 +52,13 @@ def colour_management(view: str = "Standard", look: str = "None", exposure: floa
     settings.look = look
 
 
-def camera(eye: Sequence[float], target: Sequence[float], fov_deg: float,
-           focus: float | None = None, aperture: float = 0.8) -> None:
+def camera(
+    eye: Sequence[float],
+    target: Sequence[float],
+    fov_deg: float,
+    focus: float | None = None,
+    aperture: float = 0.8,
+) -> None:
     """Place the camera. `focus`: distance for depth of field, or none; `aperture`: its radius."""
     data = bpy.data.cameras.new("camera")
     data.sensor_fit, data.angle = "HORIZONTAL", math.radians(fov_deg)
@@ -80,8 +85,13 @@ def look_at(eye: Sequence[float], target: Sequence[float]) -> Matrix:
     return Matrix(matrix.tolist())
 
 
-def area_light(eye: Sequence[float], target: Sequence[float], size: float, power: float,
-               colour: Sequence[float] = (1, 1, 1)) -> None:
+def area_light(
+    eye: Sequence[float],
+    target: Sequence[float],
+    size: float,
+    power: float,
+    colour: Sequence[float] = (1, 1, 1),
+) -> None:
     """A square area light; `power` is the irradiance it would give at `target`, roughly."""
     data = bpy.data.lights.new("light", "AREA")
     distance = float(np.linalg.norm(np.asarray(eye, float) - np.asarray(target, float)))
@@ -102,8 +112,16 @@ def world_light(colour: Sequence[float], strength: float) -> None:
     bpy.context.scene.world = world
 
 
-def mesh_object(name: str, positions: F64, faces: Array, material: Any, *, subdivide: int = 0,
-                attributes: Mapping[str, Array] | None = None, smooth: bool = True) -> Any:
+def mesh_object(
+    name: str,
+    positions: F64,
+    faces: Array,
+    material: Any,
+    *,
+    subdivide: int = 0,
+    attributes: Mapping[str, Array] | None = None,
+    smooth: bool = True,
+) -> Any:
     """A mesh of triangles or quads [F, 3 or 4] with per-vertex attributes [V] or [V, 3]."""
     mesh = bpy.data.meshes.new(name)
     corners = np.ascontiguousarray(faces, np.int32)
@@ -131,8 +149,13 @@ def mesh_object(name: str, positions: F64, faces: Array, material: Any, *, subdi
     return thing
 
 
-def strands(name: str, points: F64, radius: F64, material: Any,
-            attributes: Mapping[str, Array] | None = None) -> Any:
+def strands(
+    name: str,
+    points: F64,
+    radius: F64,
+    material: Any,
+    attributes: Mapping[str, Array] | None = None,
+) -> Any:
     """Hair: `points` [N, K, 3], `radius` [N, K] or [K]; attributes are per strand [N]."""
     count, steps, _ = points.shape
     curves = bpy.data.hair_curves.new(name)
@@ -160,8 +183,7 @@ class Surface:
     attributes: dict[str, F64]  # each [V, 3]
 
 
-def subdivided(positions: F64, faces: Array, levels: int,
-               attributes: Mapping[str, F64]) -> Surface:
+def subdivided(positions: F64, faces: Array, levels: int, attributes: Mapping[str, F64]) -> Surface:
     """Catmull-Clark subdivision of a mesh and its vector attributes, leaving no object behind."""
     thing = mesh_object("work", positions, faces, None, subdivide=levels, attributes=attributes)
     tree = bpy.context.evaluated_depsgraph_get()
@@ -178,8 +200,10 @@ def subdivided(positions: F64, faces: Array, levels: int,
         read(mesh.vertices, "co", vertices, 3).astype(float),
         read(mesh.vertex_normals, "vector", vertices, 3).astype(float),
         corners.astype(np.int32),
-        {key: read(mesh.attributes[key].data, "vector", vertices, 3).astype(float)
-         for key in attributes},
+        {
+            key: read(mesh.attributes[key].data, "vector", vertices, 3).astype(float)
+            for key in attributes
+        },
     )
     bpy.data.objects.remove(thing, do_unlink=True)
     return surface
@@ -217,8 +241,13 @@ class Nodes:
         self._tree = self.material.node_tree
         self._tree.nodes.clear()
 
-    def add(self, kind: str, output: int | str = 0, settings: Mapping[str, Any] | None = None,
-            **inputs: Socket) -> Socket:
+    def add(
+        self,
+        kind: str,
+        output: int | str = 0,
+        settings: Mapping[str, Any] | None = None,
+        **inputs: Socket,
+    ) -> Socket:
         """Any node. Inputs by socket name (spaces as `_`) or by position (`i0`, `i1`, ...)."""
         node = self._tree.nodes.new(kind)
         for key, value in (settings or {}).items():
@@ -240,50 +269,75 @@ class Nodes:
 
     def attribute(self, name: str, vector: bool = False) -> Socket:
         """A per-vertex attribute."""
-        return self.add("ShaderNodeAttribute", "Vector" if vector else "Fac",
-                        {"attribute_name": name})
+        return self.add(
+            "ShaderNodeAttribute", "Vector" if vector else "Fac", {"attribute_name": name}
+        )
 
     def math(self, operation: str, a: Socket, b: Socket = 0.0, *, clamp: bool = False) -> Socket:
         """A scalar operation: ADD, MULTIPLY, POWER, ..."""
-        return self.add("ShaderNodeMath", 0, {"operation": operation, "use_clamp": clamp},
-                        i0=a, i1=b)
+        return self.add(
+            "ShaderNodeMath", 0, {"operation": operation, "use_clamp": clamp}, i0=a, i1=b
+        )
 
     def blend(self, factor: Socket, a: Socket, b: Socket, mode: str = "MIX") -> Socket:
         """Two colours blended."""
         node_settings = {"data_type": "RGBA", "blend_type": mode, "clamp_factor": True}
         return self.add("ShaderNodeMix", 2, node_settings, i0=factor, i6=a, i7=b)
 
-    def ramp(self, factor: Socket, low: float, high: float, a: float = 0.0,
-             b: float = 1.0) -> Socket:
+    def ramp(
+        self, factor: Socket, low: float, high: float, a: float = 0.0, b: float = 1.0
+    ) -> Socket:
         """A smooth step from `a` at `low` to `b` at `high`."""
-        return self.add("ShaderNodeMapRange", 0, {"interpolation_type": "SMOOTHSTEP"},
-                        i0=factor, i1=low, i2=high, i3=a, i4=b)
+        return self.add(
+            "ShaderNodeMapRange",
+            0,
+            {"interpolation_type": "SMOOTHSTEP"},
+            i0=factor,
+            i1=low,
+            i2=high,
+            i3=a,
+            i4=b,
+        )
 
-    def noise(self, scale: float, detail: float = 3.0, roughness: float = 0.55,
-              stretch: Sequence[float] = (1, 1, 1)) -> Socket:
+    def noise(
+        self,
+        scale: float,
+        detail: float = 3.0,
+        roughness: float = 0.55,
+        stretch: Sequence[float] = (1, 1, 1),
+    ) -> Socket:
         """Fractal noise over object coordinates, 0..1 about 0.5."""
         place = self.add("ShaderNodeTexCoord", "Object")
         place = self.add("ShaderNodeMapping", 0, None, Vector=place, Scale=stretch)
-        return self.add("ShaderNodeTexNoise", 0, None, Vector=place, Scale=scale, Detail=detail,
-                        Roughness=roughness)
+        return self.add(
+            "ShaderNodeTexNoise",
+            0,
+            None,
+            Vector=place,
+            Scale=scale,
+            Detail=detail,
+            Roughness=roughness,
+        )
 
     def cells(self, scale: float, randomness: float = 1.0) -> Socket:
         """Distance to the nearest cell centre (Voronoi) over object coordinates."""
         place = self.add("ShaderNodeTexCoord", "Object")
-        return self.add("ShaderNodeTexVoronoi", 0, None, Vector=place, Scale=scale,
-                        Randomness=randomness)
+        return self.add(
+            "ShaderNodeTexVoronoi", 0, None, Vector=place, Scale=scale, Randomness=randomness
+        )
 
-    def bump(self, height: Socket, distance: float, strength: float = 1.0,
-             normal: Socket | None = None) -> Socket:
+    def bump(
+        self, height: Socket, distance: float, strength: float = 1.0, normal: Socket | None = None
+    ) -> Socket:
         """A normal bent by a height field; `distance` in model units."""
         more = {} if normal is None else {"Normal": normal}
-        return self.add("ShaderNodeBump", 0, None, Height=height, Distance=distance,
-                        Strength=strength, **more)
+        return self.add(
+            "ShaderNodeBump", 0, None, Height=height, Distance=distance, Strength=strength, **more
+        )
 
     def principled(self, **inputs: Socket) -> Socket:
         """The principled surface, with the quick approximation of light under the skin."""
-        return self.add("ShaderNodeBsdfPrincipled", 0, {"subsurface_method": "BURLEY"},
-                        **inputs)
+        return self.add("ShaderNodeBsdfPrincipled", 0, {"subsurface_method": "BURLEY"}, **inputs)
 
     def surface(self, **inputs: Socket) -> Any:
         """Finish with the principled surface; returns the material."""

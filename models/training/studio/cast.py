@@ -50,8 +50,10 @@ def _toward(vector: tuple[float, float, float]) -> groom.Flow:
 def _down_and_out(roots: F64, place: F64, normals: F64) -> F64:
     """A beard: away from the middle a little, down, and forward on the chin."""
     del place
-    aim = np.stack([0.22 * roots[:, 0] / 5, np.full(len(roots), -1.0),
-                    np.where(roots[:, 2] > 8, 0.30, 0.05)], 1)
+    aim = np.stack(
+        [0.22 * roots[:, 0] / 5, np.full(len(roots), -1.0), np.where(roots[:, 2] > 8, 0.30, 0.05)],
+        1,
+    )
     return aim - 0.6 * (normals * aim).sum(1, keepdims=True) * normals
 
 
@@ -78,15 +80,44 @@ def build_captain(model: HeadModel) -> None:
     sitter.add_brows(coat)
     y = sitter.skin.rest[:, 1]
     top = 0.22 + 0.78 * smooth(2.5, 8.5, y)
-    coils = Groom(count=36000, length=(1.0, 1.5), steps=14, lift=0.92, stiffness=0.9, clump=26,
-                  gather=0.65, curl_radius=0.10, curl_turns=2.6, frizz=0.25, thickness=0.013,
-                  seed=1)
-    sitter.add_strands("hair", sitter.grow(coils, sitter.hair_mask(), _toward((0, 0.6, -0.5)),
-                                           None, top), 0.013, coat, 0.5)
-    beard = Groom(count=15000, length=(0.28, 0.50), steps=9, lift=0.55, stiffness=0.75, clump=10,
-                  gather=0.4, curl_radius=0.045, curl_turns=3.5, frizz=0.3, seed=2, clearance=0.02)
-    sitter.add_strands("beard", sitter.grow(beard, sitter.beard_mask(1.0), _down_and_out, None),
-                       0.012, coat, 0.4)
+    coils = Groom(
+        count=36000,
+        length=(1.0, 1.5),
+        steps=14,
+        lift=0.92,
+        stiffness=0.9,
+        clump=26,
+        gather=0.65,
+        curl_radius=0.10,
+        curl_turns=2.6,
+        frizz=0.25,
+        thickness=0.013,
+        seed=1,
+    )
+    sitter.add_strands(
+        "hair",
+        sitter.grow(coils, sitter.hair_mask(), _toward((0, 0.6, -0.5)), None, top),
+        0.013,
+        coat,
+        0.5,
+    )
+    beard = Groom(
+        count=15000,
+        length=(0.28, 0.50),
+        steps=9,
+        lift=0.55,
+        stiffness=0.75,
+        clump=10,
+        gather=0.4,
+        curl_radius=0.045,
+        curl_turns=3.5,
+        frizz=0.3,
+        seed=2,
+        clearance=0.02,
+    )
+    sitter.add_strands(
+        "beard", sitter.grow(beard, sitter.beard_mask(1.0), _down_and_out, None), 0.012, coat, 0.4
+    )
     sitter.finish()
     steel = fabric.metal((0.46, 0.47, 0.50), 0.27, 0.12)
     gold = fabric.metal((0.62, 0.40, 0.13), 0.25, 0.08)
@@ -97,8 +128,9 @@ def build_captain(model: HeadModel) -> None:
         for plate in wardrobe.pauldron(side):
             sitter.wear("pauldron", plate, steel)
     angle = np.radians(np.arange(20, 161, 14))
-    studs = np.stack([11.2 * np.cos(angle), -13.4 - 1.15 * np.sin(angle) ** 3,
-                      -1.4 + 10.0 * np.sin(angle)], 1)
+    studs = np.stack(
+        [11.2 * np.cos(angle), -13.4 - 1.15 * np.sin(angle) ** 3, -1.4 + 10.0 * np.sin(angle)], 1
+    )
     for stud in wardrobe.rivets(studs, 0.34):
         sitter.wear("rivet", stud, gold)
     mail = fabric.cloth((0.028, 0.03, 0.045), 9.0, 0.4)
@@ -118,7 +150,7 @@ SMITH = Person(
               (82, 1.4), (90, 3.8), (104, 4.2), (118, 2.0), (135, -3.0), (180, -6.5)),
     expression={"browDown": 0.10, "eyeSquint": 0.15, "cheekSquint": 0.15,
                 "eyeBlink": 0.12},
-    yaw_deg=6.0, pitch_deg=-1.5, brow_count=700, brow_width=0.62, lash_length=0.55,
+    yaw_deg=6.0, pitch_deg=-1.5, brow_count=950, brow_width=0.55, lash_length=0.55,
 )  # fmt: skip
 
 
@@ -126,25 +158,50 @@ def build_smith(model: HeadModel) -> None:
     """A man of sixty: ginger going grey, full beard, headband, linen and leather."""
     sitter = Sitter(model, SMITH)
     coat = fabric.hair(SMITH_HAIR, grey=0.42, roughness=0.36)
-    sitter.add_brows(coat, 0.014)
+    sitter.add_brows(coat, 0.016)
     shirt = wardrobe.torso(collar_drop=1.6, folds=0.34, seed=12, neckline=5.0)
     around = ground_of(sitter.ground, shirt)
     rest = sitter.skin.rest
-    swept = Groom(count=26000, length=(4.5, 6.5), steps=16, lift=0.35, gravity=0.35,
-                  stiffness=0.62, clump=70, gather=0.6, frizz=0.22, curl_radius=0.14,
-                  curl_turns=0.22, clearance=0.18, seed=3)
-    sitter.add_strands("hair", sitter.grow(swept, sitter.hair_mask(), _swept_back, around), 0.015,
-                       coat)
+    swept = Groom(
+        count=26000,
+        length=(4.5, 6.5),
+        steps=16,
+        lift=0.35,
+        gravity=0.35,
+        stiffness=0.62,
+        clump=70,
+        gather=0.6,
+        frizz=0.22,
+        curl_radius=0.14,
+        curl_turns=0.22,
+        clearance=0.18,
+        seed=3,
+    )
+    sitter.add_strands(
+        "hair", sitter.grow(swept, sitter.hair_mask(), _swept_back, around), 0.015, coat
+    )
     length = 0.30 + 0.70 * smooth(-1.0, -5.5, rest[:, 1])
     length *= np.where((np.abs(rest[:, 0]) < 3.4) & (rest[:, 1] > -3.6), 0.52, 1.0)
-    beard = Groom(count=22000, length=(2.6, 3.9), steps=14, lift=0.50, gravity=0.25,
-                  stiffness=0.74, clump=46, gather=0.62, frizz=0.16, curl_radius=0.09,
-                  curl_turns=0.55, clearance=0.05, seed=4)
-    sitter.add_strands("beard", sitter.grow(beard, sitter.beard_mask(1.15), _full_beard, None,
-                                            length), 0.014, coat)
-    profile = np.array([[7.4, 9.05, 10.25, -0.5], [8.9, 8.75, 9.95, -0.6]])
-    strap = wardrobe.band(profile, 0.25, -6.0, 0.08,
-                          fit=lambda points: sitter.clear(points, 0.42))
+    beard = Groom(
+        count=22000,
+        length=(2.6, 3.9),
+        steps=14,
+        lift=0.50,
+        gravity=0.25,
+        stiffness=0.74,
+        clump=46,
+        gather=0.62,
+        frizz=0.16,
+        curl_radius=0.09,
+        curl_turns=0.55,
+        clearance=0.05,
+        seed=4,
+    )
+    sitter.add_strands(
+        "beard", sitter.grow(beard, sitter.beard_mask(1.15), _full_beard, None, length), 0.014, coat
+    )
+    profile = np.array([[8.3, 8.95, 10.15, -0.5], [9.7, 8.55, 9.75, -0.6]])
+    strap = wardrobe.band(profile, 0.25, -6.0, 0.08, fit=lambda points: sitter.clear(points, 0.42))
     sitter.wear("headband", strap, fabric.leather((0.085, 0.038, 0.018)), on_head=True)
     sitter.finish()
     sitter.wear("shirt", shirt, fabric.cloth((0.46, 0.40, 0.31), 8.0, 0.45))
@@ -161,8 +218,14 @@ def _lay(normals: F64, aim: F64) -> F64:
 def _swept_back(roots: F64, place: F64, normals: F64) -> F64:
     """Hair combed back from the brow and down at the sides."""
     del place
-    aim = np.stack([0.25 * np.sign(roots[:, 0]), np.where(roots[:, 1] > 8, 0.05, -0.8),
-                    np.full(len(roots), -1.0)], 1)
+    aim = np.stack(
+        [
+            0.25 * np.sign(roots[:, 0]),
+            np.where(roots[:, 1] > 8, 0.05, -0.8),
+            np.full(len(roots), -1.0),
+        ],
+        1,
+    )
     return _lay(normals, aim)
 
 
@@ -170,8 +233,9 @@ def _full_beard(roots: F64, place: F64, normals: F64) -> F64:
     """Down on cheeks and chin; the moustache parts and keeps clear of the lips."""
     aim = _down_and_out(roots, place, normals)
     lip = (np.abs(roots[:, 0]) < 3.4) & (roots[:, 1] > -3.5) & (roots[:, 2] > 9.3)
-    parted = np.stack([1.3 * np.sign(roots[:, 0]), -0.55 + 0 * roots[:, 0],
-                       0.12 + 0 * roots[:, 0]], 1)
+    parted = np.stack(
+        [1.3 * np.sign(roots[:, 0]), -0.55 + 0 * roots[:, 0], 0.12 + 0 * roots[:, 0]], 1
+    )
     return np.where(lip[:, None], parted, aim)
 
 
@@ -199,11 +263,22 @@ def build_witch(model: HeadModel) -> None:
     hood = wardrobe.hood_down(5)
     dress = wardrobe.torso(folds=0.5, seed=8)
     around = ground_of(sitter.ground, hood, dress)
-    long = Groom(count=34000, length=(14.0, 20.0), steps=36, lift=0.30, gravity=1.5,
-                 stiffness=0.62, clump=80, gather=0.74, frizz=0.06, curl_radius=0.42,
-                 curl_turns=0.13, clearance=0.30, seed=5)
-    sitter.add_strands("hair", sitter.grow(long, sitter.hair_mask(), _falling, around), 0.016,
-                       coat)
+    long = Groom(
+        count=34000,
+        length=(14.0, 20.0),
+        steps=36,
+        lift=0.30,
+        gravity=1.5,
+        stiffness=0.62,
+        clump=80,
+        gather=0.74,
+        frizz=0.06,
+        curl_radius=0.42,
+        curl_turns=0.13,
+        clearance=0.30,
+        seed=5,
+    )
+    sitter.add_strands("hair", sitter.grow(long, sitter.hair_mask(), _falling, around), 0.016, coat)
     felt = fabric.cloth((0.030, 0.026, 0.040), 11.0, 0.35)
     crown, brim = wardrobe.hat(3)
     sitter.wear("crown", crown, felt, on_head=True)
@@ -215,9 +290,10 @@ def build_witch(model: HeadModel) -> None:
     sitter.wear("hood", hood, fabric.cloth((0.045, 0.075, 0.038), 9.0, 0.4))
     sitter.wear("dress", dress, fabric.cloth((0.030, 0.050, 0.028), 9.0, 0.4))
     gold = fabric.metal((0.62, 0.42, 0.15), 0.22, 0.05)
-    for piece, size, material in ((np.array([[0, -15.6, 8.6]]), 1.15, gold),
-                                  (np.array([[0, -15.6, 9.2]]), 0.85,
-                                   fabric.gem((0.55, 0.16, 0.01)))):
+    for piece, size, material in (
+        (np.array([[0, -15.6, 8.6]]), 1.15, gold),
+        (np.array([[0, -15.6, 9.2]]), 0.85, fabric.gem((0.55, 0.16, 0.01))),
+    ):
         for ball in wardrobe.rivets(piece, size):
             sitter.wear("brooch", ball, material)
 
@@ -225,8 +301,14 @@ def build_witch(model: HeadModel) -> None:
 def _falling(roots: F64, place: F64, normals: F64) -> F64:
     """Long hair: away from a parting a little to the subject's left, then down."""
     del place
-    aim = np.stack([0.75 * np.sign(roots[:, 0] - 0.8), np.full(len(roots), -0.55),
-                    np.where(roots[:, 2] > 6, -0.55, -0.15)], 1)
+    aim = np.stack(
+        [
+            0.75 * np.sign(roots[:, 0] - 0.8),
+            np.full(len(roots), -0.55),
+            np.where(roots[:, 2] > 6, -0.55, -0.15),
+        ],
+        1,
+    )
     return _lay(normals, aim)
 
 

@@ -50,8 +50,14 @@ def _lathe(name: str, eye: Eyeball, ring: F64, height: F64, radial: F64, materia
     grid = np.arange(len(ring) * AROUND).reshape(len(ring), AROUND)
     a, b = grid[:-1], grid[1:]
     quads = np.stack([a, b, np.roll(b, -1, 1), np.roll(a, -1, 1)], -1).reshape(-1, 4)
-    polar = np.stack([np.repeat(radial, AROUND), np.tile(np.cos(angle), len(ring)),
-                      np.tile(np.sin(angle), len(ring))], 1)
+    polar = np.stack(
+        [
+            np.repeat(radial, AROUND),
+            np.tile(np.cos(angle), len(ring)),
+            np.tile(np.sin(angle), len(ring)),
+        ],
+        1,
+    )
     return blender.mesh_object(name, points, quads, material, attributes={"polar": polar})
 
 
@@ -60,15 +66,22 @@ def sclera() -> Any:
     n = Nodes("sclera")
     radial = n.add("ShaderNodeSeparateXYZ", 0, None, Vector=n.attribute("polar", vector=True))
     colour = n.blend(n.ramp(radial, 0.22, 0.42), (0.55, 0.51, 0.47), (0.50, 0.33, 0.28))
-    veins = n.ramp(n.math("ABSOLUTE", n.math("SUBTRACT", n.noise(1.6, 6.0, 0.6), 0.5)), 0.0, 0.03,
-                   0.5, 0.0)
+    veins = n.ramp(
+        n.math("ABSOLUTE", n.math("SUBTRACT", n.noise(1.6, 6.0, 0.6), 0.5)), 0.0, 0.03, 0.5, 0.0
+    )
     veins = n.math("MULTIPLY", veins, n.ramp(radial, 0.20, 0.34))
     colour = n.blend(veins, colour, (0.5, 0.12, 0.09))
     limbus = n.ramp(radial, 0.152, 0.185, 0.75, 0.0)
     colour = n.blend(limbus, colour, (0.10, 0.09, 0.09))
-    return n.surface(Base_Color=colour, Roughness=0.25, Subsurface_Weight=0.3,
-                     Subsurface_Radius=(0.3, 0.12, 0.08), Subsurface_Scale=0.3,
-                     Coat_Weight=0.8, Coat_Roughness=0.03)
+    return n.surface(
+        Base_Color=colour,
+        Roughness=0.25,
+        Subsurface_Weight=0.3,
+        Subsurface_Radius=(0.3, 0.12, 0.08),
+        Subsurface_Scale=0.3,
+        Coat_Weight=0.8,
+        Coat_Roughness=0.03,
+    )
 
 
 def iris_disc(colour: tuple[float, float, float], pupil: float) -> Any:
@@ -83,10 +96,12 @@ def iris_disc(colour: tuple[float, float, float], pupil: float) -> Any:
     collar = n.ramp(radial, pupil + 0.05, pupil + 0.28, 0.65, 0.0)
     tint = n.blend(collar, tint, np.minimum(base * np.array([2.0, 1.35, 0.7]), 1))
     tint = n.blend(n.ramp(radial, 0.78, 0.99, 0.0, 0.85), tint, base * 0.08)
-    tint = n.blend(n.ramp(radial, pupil - 0.03, pupil + 0.03, 1.0, 0.0), tint,
-                   (0.002, 0.002, 0.002))
-    return n.surface(Base_Color=tint, Roughness=0.6, Specular_IOR_Level=0.2,
-                     Normal=n.bump(fibre, 0.05, 0.6))
+    tint = n.blend(
+        n.ramp(radial, pupil - 0.03, pupil + 0.03, 1.0, 0.0), tint, (0.002, 0.002, 0.002)
+    )
+    return n.surface(
+        Base_Color=tint, Roughness=0.6, Specular_IOR_Level=0.2, Normal=n.bump(fibre, 0.05, 0.6)
+    )
 
 
 def clear_film(ior: float = 1.34) -> Any:

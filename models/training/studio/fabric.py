@@ -29,10 +29,17 @@ def skin() -> Any:
     soft = n.bump(n.noise(2.6, 4.0), 0.05, 0.35, fine)
     creases = n.noise(4.0, 3.0, stretch=(2.4, 0.35, 0.6))
     normal = n.bump(n.math("MULTIPLY", creases, lips), 0.10, 0.7, soft)
-    return n.surface(Base_Color=colour, Roughness=rough, IOR=1.4, Normal=normal,
-                     Subsurface_Weight=1.0, Subsurface_Radius=(0.42, 0.15, 0.075),
-                     Subsurface_Scale=0.55, Coat_Weight=n.math("MULTIPLY", lips, 0.22),
-                     Coat_Roughness=0.25)
+    return n.surface(
+        Base_Color=colour,
+        Roughness=rough,
+        IOR=1.4,
+        Normal=normal,
+        Subsurface_Weight=1.0,
+        Subsurface_Radius=(0.42, 0.15, 0.075),
+        Subsurface_Scale=0.55,
+        Coat_Weight=n.math("MULTIPLY", lips, 0.22),
+        Coat_Roughness=0.25,
+    )
 
 
 def hair(colour: Colour, grey: float = 0.0, roughness: float = 0.32) -> Any:
@@ -43,9 +50,17 @@ def hair(colour: Colour, grey: float = 0.0, roughness: float = 0.32) -> Any:
     shade = n.blend(n.ramp(tone, 0.0, 1.0), dark, light)
     if grey > 0:
         shade = n.blend(n.ramp(tone, 1 - grey - 0.08, 1 - grey + 0.08), shade, (0.46, 0.44, 0.41))
-    return n.output(n.add("ShaderNodeBsdfHairPrincipled", 0,
-                          {"model": "CHIANG", "parametrization": "COLOR"}, Color=shade,
-                          Roughness=roughness, Radial_Roughness=0.45, Coat=0.1))
+    return n.output(
+        n.add(
+            "ShaderNodeBsdfHairPrincipled",
+            0,
+            {"model": "CHIANG", "parametrization": "COLOR"},
+            Color=shade,
+            Roughness=roughness,
+            Radial_Roughness=0.45,
+            Coat=0.1,
+        )
+    )
 
 
 def cloth(colour: Colour, weave: float = 9.0, worn: float = 0.3) -> Any:
@@ -57,9 +72,14 @@ def cloth(colour: Colour, weave: float = 9.0, worn: float = 0.3) -> Any:
     stain = n.ramp(n.noise(0.35, 6.0, 0.65), 0.3, 0.7, 1 - worn, 1.12)
     grey = n.add("ShaderNodeCombineColor", 0, None, Red=stain, Green=stain, Blue=stain)
     tint = n.blend(n.ramp(both, 0.8, 1.2), tuple(0.62 * c for c in colour), colour)
-    return n.surface(Base_Color=n.blend(1.0, tint, grey, "MULTIPLY"), Roughness=0.85,
-                     Normal=n.bump(n.noise(0.55, 4.0), 0.5, 0.4, n.bump(both, 0.05, 0.6)),
-                     Sheen_Weight=0.35, Sheen_Roughness=0.5, Sheen_Tint=(*colour, 1.0))
+    return n.surface(
+        Base_Color=n.blend(1.0, tint, grey, "MULTIPLY"),
+        Roughness=0.85,
+        Normal=n.bump(n.noise(0.55, 4.0), 0.5, 0.4, n.bump(both, 0.05, 0.6)),
+        Sheen_Weight=0.35,
+        Sheen_Roughness=0.5,
+        Sheen_Tint=(*colour, 1.0),
+    )
 
 
 def leather(colour: Colour) -> Any:
@@ -73,27 +93,39 @@ def leather(colour: Colour) -> Any:
     return n.surface(Base_Color=tint, Roughness=rough, Normal=normal)
 
 
-def metal(colour: Colour = (0.50, 0.50, 0.52), roughness: float = 0.30,
-          rust: float = 0.15) -> Any:
+def metal(colour: Colour = (0.50, 0.50, 0.52), roughness: float = 0.30, rust: float = 0.15) -> Any:
     """Beaten metal: dents, scratches, tarnish."""
     n = Nodes("metal")
     blotch = n.noise(0.7, 8.0, 0.68)
     scratch = n.noise(1.4, 3.0, stretch=(14, 0.8, 2))
     tarnish = n.ramp(blotch, 0.56 - 0.1 * rust, 0.74, 0.0, rust * 3)
     tint = n.blend(tarnish, colour, (0.10, 0.07, 0.05))
-    rough = n.math("ADD", n.ramp(blotch, 0.3, 0.7, roughness - 0.08, roughness + 0.14),
-                   n.ramp(scratch, 0.55, 0.75, 0.0, 0.12))
+    rough = n.math(
+        "ADD",
+        n.ramp(blotch, 0.3, 0.7, roughness - 0.08, roughness + 0.14),
+        n.ramp(scratch, 0.55, 0.75, 0.0, 0.12),
+    )
     dents = n.bump(n.noise(0.5, 2.0), 0.35, 0.35)
     normal = n.bump(scratch, 0.02, 0.35, n.bump(n.cells(1.1), 0.10, -0.25, dents))
-    return n.surface(Base_Color=tint, Metallic=n.ramp(tarnish, 0.0, 1.0, 1.0, 0.35),
-                     Roughness=rough, Normal=normal)
+    return n.surface(
+        Base_Color=tint,
+        Metallic=n.ramp(tarnish, 0.0, 1.0, 1.0, 0.35),
+        Roughness=rough,
+        Normal=normal,
+    )
 
 
 def gem(colour: Colour) -> Any:
     """A polished stone."""
     n = Nodes("gem")
-    return n.surface(Base_Color=colour, Roughness=0.08, Coat_Weight=1.0, Coat_Roughness=0.02,
-                     Emission_Color=(*colour, 1.0), Emission_Strength=0.12)
+    return n.surface(
+        Base_Color=colour,
+        Roughness=0.08,
+        Coat_Weight=1.0,
+        Coat_Roughness=0.02,
+        Emission_Color=(*colour, 1.0),
+        Emission_Strength=0.12,
+    )
 
 
 def glow(colour: Colour, strength: float) -> Any:
@@ -115,8 +147,11 @@ def masonry(light: Colour, dark: Colour) -> Any:
     place = n.add("ShaderNodeTexCoord", "Object")
     brick = n.add("ShaderNodeTexBrick", "Fac", None, Vector=place, Scale=0.075, i7=0.024)
     stone = n.blend(n.ramp(n.noise(0.11, 9.0, 0.7), 0.32, 0.7), dark, light)
-    return n.surface(Base_Color=n.blend(brick, stone, tuple(0.35 * c for c in dark)),
-                     Roughness=0.9, Normal=n.bump(n.noise(0.3, 9.0, 0.7), 2.0, 0.9))
+    return n.surface(
+        Base_Color=n.blend(brick, stone, tuple(0.35 * c for c in dark)),
+        Roughness=0.9,
+        Normal=n.bump(n.noise(0.3, 9.0, 0.7), 2.0, 0.9),
+    )
 
 
 def matt(colour: Colour, roughness: float = 0.8) -> Any:

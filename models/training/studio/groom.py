@@ -45,13 +45,15 @@ class Groom:
     seed: int = 0
 
 
-def scatter(positions: F64, quads: NDArray[np.int32], density: F64, count: int,
-            seed: int) -> tuple[NDArray[np.int32], F64]:
+def scatter(
+    positions: F64, quads: NDArray[np.int32], density: F64, count: int, seed: int
+) -> tuple[NDArray[np.int32], F64]:
     """`count` random places on quads, by area times density: quad corners [N, 4], weights."""
     random = np.random.default_rng(seed)
     corner = positions[quads]
-    area = np.linalg.norm(np.cross(corner[:, 2] - corner[:, 0], corner[:, 3] - corner[:, 1]),
-                          axis=1)
+    area = np.linalg.norm(
+        np.cross(corner[:, 2] - corner[:, 0], corner[:, 3] - corner[:, 1]), axis=1
+    )
     share = area * density[quads].mean(1)
     chosen = random.choice(len(quads), count, p=share / share.sum())
     u, v = random.random((2, count))
@@ -64,8 +66,9 @@ def on_surface(values: F64, corners: NDArray[np.int32], weights: F64) -> F64:
     return np.einsum("nk,nk...->n...", weights, values[corners])
 
 
-def grow(groom: Groom, roots: F64, normals: F64, flow: Flow, ground: Ground,
-         scale: F64 | None = None) -> F64:
+def grow(
+    groom: Groom, roots: F64, normals: F64, flow: Flow, ground: Ground, scale: F64 | None = None
+) -> F64:
     """Grow strands from roots, step by step, then clump and curl them."""
     random = np.random.default_rng(groom.seed)
     normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)

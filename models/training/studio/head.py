@@ -128,8 +128,9 @@ class HeadModel:
         """
         island = self._gum_islands()
         jaw = -self.displacement("jawOpen")[:, 1]
-        groups: dict[str, list[int]] = {name: [] for name in ("gums_upper", "gums_lower",
-                                                              "tongue", "palate")}
+        groups: dict[str, list[int]] = {
+            name: [] for name in ("gums_upper", "gums_lower", "tongue", "palate")
+        }
         for label in np.unique(island[island >= 0]):
             groups[self._mouth_group(self.triangles[island == label], jaw)].append(int(label))
         meshes = {
@@ -157,8 +158,9 @@ class HeadModel:
         # The tongue is narrower than the arch of the lower gums.
         return "tongue" if np.abs(place[:, 0]).max() < 2.2 else "gums_lower"
 
-    def eyeballs(self, neutral: F64, gaze_deg: tuple[float, float] = (0.0, 0.0),
-                 splay_deg: float = 3.0) -> dict[str, Eyeball]:
+    def eyeballs(
+        self, neutral: F64, gaze_deg: tuple[float, float] = (0.0, 0.0), splay_deg: float = 3.0
+    ) -> dict[str, Eyeball]:
         """Both eyeballs of an identity, turned by (toward the subject's left, up) degrees.
 
         The axis is the optical one, which people carry a few degrees outside the line of sight.
@@ -169,8 +171,9 @@ class HeadModel:
             back = points[points[:, 2] < np.quantile(points[:, 2], 0.6)]
             centre, radius = _fit_sphere(back)
             yaw, pitch = np.radians([gaze_deg[0] + sign * splay_deg, gaze_deg[1]])
-            axis = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch),
-                             np.cos(yaw) * np.cos(pitch)])
+            axis = np.array(
+                [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
+            )
             eyes[side] = Eyeball(centre, radius, axis)
         return eyes
 
@@ -194,8 +197,9 @@ class HeadModel:
 
     def _mesh(self, positions: F64, chosen: NDArray[np.bool_]) -> Mesh:
         source, triangles = np.unique(self.triangles[chosen], return_inverse=True)
-        return Mesh(positions[source], triangles.reshape(-1, 3).astype(np.int32),
-                    source.astype(np.int32))
+        return Mesh(
+            positions[source], triangles.reshape(-1, 3).astype(np.int32), source.astype(np.int32)
+        )
 
 
 def rotation(yaw_deg: float = 0.0, pitch_deg: float = 0.0, roll_deg: float = 0.0) -> F64:

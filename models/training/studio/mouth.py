@@ -62,8 +62,7 @@ def open_mouth(head: HeadModel) -> Mouth:
     opened = head.express(rest, {"jawOpen": JAW_OPEN})
     lower, upper = (head.part(rest, name) for name in ("lower_teeth", "upper_teeth"))
     incisor = _extreme(lower, abs(lower.positions[:, 0]) < 0.4, highest=True)
-    molars = [_extreme(lower, lower.positions[:, 0] * side > 2.5, highest=True)
-              for side in (-1, 1)]
+    molars = [_extreme(lower, lower.positions[:, 0] * side > 2.5, highest=True) for side in (-1, 1)]
     upper_edge = _extreme(upper, abs(upper.positions[:, 0]) < 0.5, highest=False)
     corners = [head.landmarks68[i] for i in INNER_CORNERS]
     lips = [head.landmarks68[i] for i in INNER_LIP_CENTRES]
@@ -72,8 +71,10 @@ def open_mouth(head: HeadModel) -> Mouth:
     for index in (4, 5, 6):  # the midline edge, not one tooth's own corner
         places[index] = places[index] * [0.0, 1.0, 1.0]
     eyes = head.outer_eye_distance(rest)
-    travel = {"incisor": (jaw[incisor] / eyes).round(5).tolist(),
-              "molar": (jaw[molars].mean(0) / eyes).round(5).tolist()}
+    travel = {
+        "incisor": (jaw[incisor] / eyes).round(5).tolist(),
+        "molar": (jaw[molars].mean(0) / eyes).round(5).tolist(),
+    }
     return Mouth(head.mouth_parts(opened), np.array(places), travel, eyes)
 
 
@@ -87,8 +88,7 @@ def project(points: F64, yaw_deg: float) -> F64:
     turned = turn(points, yaw_deg) - [0.0, CENTRE_Y, 0.0]
     scale = PX_PER_UNIT * CAMERA_DISTANCE / (CAMERA_DISTANCE - (turned[:, 2] - PIVOT[2]))
     width, height = CANVAS_PX
-    return np.stack([width / 2 + turned[:, 0] * scale, height / 2 - turned[:, 1] * scale],
-                    1) - 0.5
+    return np.stack([width / 2 + turned[:, 0] * scale, height / 2 - turned[:, 1] * scale], 1) - 0.5
 
 
 # Heads are turned about the middle of the lips' corners, so that the lips stay on the canvas.
@@ -107,14 +107,26 @@ def build(mouth: Mouth, yaw_deg: float) -> dict[str, list[Any]]:
     objects: dict[str, list[Any]] = {name: [] for name in LAYERS}
 
     def place(layer: str, name: str, mesh: Mesh, material: Any, **attributes: F64) -> None:
-        objects[layer].append(blender.mesh_object(
-            name, turn(mesh.positions, yaw_deg), mesh.triangles, material, subdivide=2,
-            attributes={"rest": mesh.positions, **attributes}))
+        objects[layer].append(
+            blender.mesh_object(
+                name,
+                turn(mesh.positions, yaw_deg),
+                mesh.triangles,
+                material,
+                subdivide=2,
+                attributes={"rest": mesh.positions, **attributes},
+            )
+        )
 
     for jaw in ("upper", "lower"):
         place(jaw, f"gums_{jaw}", parts[f"gums_{jaw}"], gums)
-        place(jaw, f"teeth_{jaw}", parts[f"teeth_{jaw}"], teeth,
-              **tooth_attributes(parts[f"teeth_{jaw}"], upper=jaw == "upper"))
+        place(
+            jaw,
+            f"teeth_{jaw}",
+            parts[f"teeth_{jaw}"],
+            teeth,
+            **tooth_attributes(parts[f"teeth_{jaw}"], upper=jaw == "upper"),
+        )
     place("tongue_rest", "tongue_rest", groove(parts["tongue"]), skin)
     place("tongue_out", "tongue_out", tongue_out(parts["tongue"]), skin)
     place("cavity", "palate", parts["palate"], inside)
@@ -184,8 +196,9 @@ def shrink(picture: Pixels, factor: int) -> Pixels:
     alpha = blocks[..., 3:].mean((1, 3))
     colour = (blocks[..., :3] * blocks[..., 3:]).mean((1, 3)) / np.maximum(alpha, 1e-3)
     alpha = np.where(alpha < 3, 0, alpha)
-    nearest = ndimage.distance_transform_edt(alpha[..., 0] < 24, return_distances=False,
-                                             return_indices=True)
+    nearest = ndimage.distance_transform_edt(
+        alpha[..., 0] < 24, return_distances=False, return_indices=True
+    )
     bled = np.where(alpha < 24, colour[nearest[0], nearest[1]], colour)
     return np.concatenate([bled, alpha], 2).round().clip(0, 255).astype(np.uint8)
 
@@ -218,25 +231,31 @@ def encode(picture: Pixels) -> NDArray[np.uint8]:
 def save(path: Path, mouth: Mouth, pictures: dict[str, list[Pixels]]) -> None:
     """Write the asset; its layout is described in models/README.md."""
     anchors = np.stack([project(mouth.anchors, yaw) for yaw in YAWS_DEG])
-    tensors: dict[str, NDArray[Any]] = {"anchors_px": anchors.astype(np.float32),
-                                        "yaws_deg": np.array(YAWS_DEG, np.float32)}
+    tensors: dict[str, NDArray[Any]] = {
+        "anchors_px": anchors.astype(np.float32),
+        "yaws_deg": np.array(YAWS_DEG, np.float32),
+    }
     for layer, images in pictures.items():
         for yaw, image in zip(YAWS_DEG, images, strict=True):
             tensors[f"{layer}.{yaw:+d}"] = encode(image)
     about = {
-        "format": "mien mouth sprites 1", "layers": LAYERS, "anchors": ANCHORS,
-        "canvas_px": CANVAS_PX, "jaw_open": JAW_OPEN,
+        "format": "mien mouth sprites 1",
+        "layers": LAYERS,
+        "anchors": ANCHORS,
+        "canvas_px": CANVAS_PX,
+        "jaw_open": JAW_OPEN,
         "px_per_outer_eye_distance": PX_PER_UNIT * mouth.outer_eye_distance,
         "jaw_travel_per_unit": mouth.jaw_travel,
         "credit": "Rendered from ICT-FaceKit, Copyright (c) 2020 USC Institute for Creative "
-                  "Technologies, MIT licence",
+        "Technologies, MIT licence",
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, {key: json.dumps(value) for key, value in about.items()})
 
 
-def contact_sheet(pictures: dict[str, list[Pixels]], mouth: Mouth,
-                  yaws: tuple[int, ...]) -> Image.Image:
+def contact_sheet(
+    pictures: dict[str, list[Pixels]], mouth: Mouth, yaws: tuple[int, ...]
+) -> Image.Image:
     """Layers in rows, yaws in columns, and all of them composed in the last row."""
     rows = [[_on_grey(p) for p in pictures[layer]] for layer in LAYERS]
     stacks = []
@@ -246,7 +265,7 @@ def contact_sheet(pictures: dict[str, list[Pixels]], mouth: Mouth,
             whole.alpha_composite(Image.fromarray(pictures[layer][k]))
         picture = np.asarray(whole.convert("RGB")).copy()
         for x, y in project(mouth.anchors, yaw).round().astype(int):
-            picture[y - 1:y + 2, x - 1:x + 2] = (0, 255, 0)
+            picture[y - 1 : y + 2, x - 1 : x + 2] = (0, 255, 0)
         stacks.append(picture)
     return Image.fromarray(np.vstack([np.hstack(row) for row in [*rows, stacks]]))
 

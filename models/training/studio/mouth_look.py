@@ -60,9 +60,17 @@ def enamel() -> Any:
     colour = _scaled(n, colour, n.ramp(streaks, 0.2, 0.8, 0.88, 1.08))
     colour = _scaled(n, colour, _depth(n, 0.22))
     bump = n.bump(n.noise(2.2, 2.0, stretch=(1.6, 0.7, 1)), 0.12, 0.35)
-    return n.surface(Base_Color=colour, Roughness=0.24, IOR=1.5, Normal=bump,
-                     Subsurface_Weight=0.35, Subsurface_Radius=(0.25, 0.17, 0.1),
-                     Subsurface_Scale=0.5, Coat_Weight=0.25, Coat_Roughness=0.12)
+    return n.surface(
+        Base_Color=colour,
+        Roughness=0.24,
+        IOR=1.5,
+        Normal=bump,
+        Subsurface_Weight=0.35,
+        Subsurface_Radius=(0.25, 0.17, 0.1),
+        Subsurface_Scale=0.5,
+        Coat_Weight=0.25,
+        Coat_Roughness=0.12,
+    )
 
 
 def gum() -> Any:
@@ -72,31 +80,50 @@ def gum() -> Any:
     colour = n.blend(n.ramp(blotch, 0.3, 0.7), (0.42, 0.115, 0.105), (0.52, 0.185, 0.165))
     colour = _scaled(n, colour, _depth(n, 0.16))
     bump = n.bump(n.noise(7.0, 2.0), 0.05, 0.5)
-    return n.surface(Base_Color=colour, Roughness=0.34, Normal=bump, Subsurface_Weight=0.5,
-                     Subsurface_Radius=(0.35, 0.12, 0.08), Subsurface_Scale=0.5,
-                     Coat_Weight=0.4, Coat_Roughness=0.16)
+    return n.surface(
+        Base_Color=colour,
+        Roughness=0.34,
+        Normal=bump,
+        Subsurface_Weight=0.5,
+        Subsurface_Radius=(0.35, 0.12, 0.08),
+        Subsurface_Scale=0.5,
+        Coat_Weight=0.4,
+        Coat_Roughness=0.16,
+    )
 
 
 def tongue_skin() -> Any:
     """The tongue: papillae, a pale coat, a broad soft sheen."""
     n = Nodes("tongue")
-    colour = n.blend(n.ramp(n.noise(0.9, 4.0), 0.3, 0.7), (0.44, 0.135, 0.125),
-                     (0.54, 0.205, 0.185))
+    colour = n.blend(
+        n.ramp(n.noise(0.9, 4.0), 0.3, 0.7), (0.44, 0.135, 0.125), (0.54, 0.205, 0.185)
+    )
     papillae = n.cells(6.5)
     colour = n.blend(n.ramp(papillae, 0.0, 0.55, 0.35, 0.0), colour, (0.64, 0.33, 0.30))
     colour = _scaled(n, colour, _depth(n, 0.16))
     bump = n.bump(papillae, 0.06, -0.45)
     bump = n.bump(n.noise(1.4, 3.0), 0.12, 0.4, bump)
-    return n.surface(Base_Color=colour, Roughness=0.42, Normal=bump, Subsurface_Weight=0.5,
-                     Subsurface_Radius=(0.4, 0.14, 0.1), Subsurface_Scale=0.5,
-                     Coat_Weight=0.3, Coat_Roughness=0.28)
+    return n.surface(
+        Base_Color=colour,
+        Roughness=0.42,
+        Normal=bump,
+        Subsurface_Weight=0.5,
+        Subsurface_Radius=(0.4, 0.14, 0.1),
+        Subsurface_Scale=0.5,
+        Coat_Weight=0.3,
+        Coat_Roughness=0.28,
+    )
 
 
 def wet_cavity() -> Any:
     """Palate, cheeks and throat: dark red, drowned in shadow."""
     n = Nodes("cavity")
-    colour = n.blend(n.ramp(n.noise(0.8, 4.0), 0.3, 0.7), (0.19, 0.045, 0.042),
-                     (0.25, 0.07, 0.062))
+    colour = n.blend(n.ramp(n.noise(0.8, 4.0), 0.3, 0.7), (0.19, 0.045, 0.042), (0.25, 0.07, 0.062))
     colour = _scaled(n, colour, _depth(n, 0.03))
-    return n.surface(Base_Color=colour, Roughness=0.4, Subsurface_Weight=0.3,
-                     Subsurface_Radius=(0.3, 0.1, 0.08), Subsurface_Scale=0.4)
+    return n.surface(
+        Base_Color=colour,
+        Roughness=0.4,
+        Subsurface_Weight=0.3,
+        Subsurface_Radius=(0.3, 0.1, 0.08),
+        Subsurface_Scale=0.4,
+    )

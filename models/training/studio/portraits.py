@@ -1,6 +1,6 @@
 """Renders the demo portraits.
 
-    python -m training.studio.portraits --facekit ict_facekit.npz [--only NAME] [--out FOLDER]
+python -m training.studio.portraits --facekit ict_facekit.npz [--only NAME] [--out FOLDER]
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ def take(character: Character, model: HeadModel, size_px: int, samples: int) -> 
     blender.colour_management("AgX", "AgX - Medium High Contrast", character.exposure)
     aim = (0.0, character.aim_y, FACE_DEPTH)
     fov_deg = 2 * np.degrees(np.arctan(character.frame_units / 2 / CAMERA_DISTANCE))
-    blender.camera((0.0, character.aim_y, FACE_DEPTH + CAMERA_DISTANCE), aim, fov_deg,
-                   CAMERA_DISTANCE - 0.5)
+    blender.camera(
+        (0.0, character.aim_y, FACE_DEPTH + CAMERA_DISTANCE), aim, fov_deg, CAMERA_DISTANCE - 0.5
+    )
     blender.world_light(character.ambient, character.ambient_strength)
     hang_lamps(character.lamps)
     character.scene()

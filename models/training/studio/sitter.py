@@ -68,9 +68,15 @@ class Sitter:
         line = np.array(person.hairline) if person.hairline else None
         self.skin = fine_skin(model, self.posed, person.complexion, line)
         self.ground = groom.Ground(self.skin.positions, self.skin.normals)
-        self.things: list[Any] = [blender.mesh_object(
-            "skin", self.skin.positions, bust(self.skin), fabric.skin(),
-            attributes=self.skin.attributes)]
+        self.things: list[Any] = [
+            blender.mesh_object(
+                "skin",
+                self.skin.positions,
+                bust(self.skin),
+                fabric.skin(),
+                attributes=self.skin.attributes,
+            )
+        ]
         self._add_eyes()
         self._add_teeth()
 
@@ -80,8 +86,9 @@ class Sitter:
         for side, eye in self.eyes.items():
             self.things += eyes.add_eyeball(eye, person.iris, person.pupil)
             film = self.model.part(self.posed, f"lacrimal_{side}")
-            self.things.append(blender.mesh_object("tears", film.positions, film.triangles, tears,
-                                                   subdivide=1))
+            self.things.append(
+                blender.mesh_object("tears", film.positions, film.triangles, tears, subdivide=1)
+            )
             upper, lower = lid_margin(self.model, self.posed, eye)
             for rim, count, length, up in ((upper, 150, 0.66, 0.50), (lower, 60, 0.30, -0.28)):
                 hairs = groom.lashes(rim, eye.centre, count, length * person.lash_length, up, 3)
@@ -91,19 +98,39 @@ class Sitter:
         parts = self.model.mouth_parts(self.posed)
         for jaw in ("upper", "lower"):
             mesh = parts[f"teeth_{jaw}"]
-            self.things.append(blender.mesh_object(
-                "teeth", mesh.positions, mesh.triangles, enamel(), subdivide=2,
-                attributes={"rest": self.model.neutral[mesh.source],
-                            **tooth_attributes(mesh, upper=jaw == "upper")}))
-        for name, material in (("gums_upper", gum()), ("gums_lower", gum()),
-                               ("tongue", tongue_skin())):
+            self.things.append(
+                blender.mesh_object(
+                    "teeth",
+                    mesh.positions,
+                    mesh.triangles,
+                    enamel(),
+                    subdivide=2,
+                    attributes={
+                        "rest": self.model.neutral[mesh.source],
+                        **tooth_attributes(mesh, upper=jaw == "upper"),
+                    },
+                )
+            )
+        for name, material in (
+            ("gums_upper", gum()),
+            ("gums_lower", gum()),
+            ("tongue", tongue_skin()),
+        ):
             mesh = parts[name]
-            self.things.append(blender.mesh_object(
-                name, mesh.positions, mesh.triangles, material, subdivide=1,
-                attributes={"rest": self.model.neutral[mesh.source]}))
+            self.things.append(
+                blender.mesh_object(
+                    name,
+                    mesh.positions,
+                    mesh.triangles,
+                    material,
+                    subdivide=1,
+                    attributes={"rest": self.model.neutral[mesh.source]},
+                )
+            )
 
-    def add_strands(self, name: str, points: F64, thickness: float, material: Any,
-                    tip: float = 0.15) -> None:
+    def add_strands(
+        self, name: str, points: F64, thickness: float, material: Any, tip: float = 0.15
+    ) -> None:
         """Strands that turn with the head."""
         tone = np.random.default_rng(len(points)).random(len(points))
         radius = groom.taper(points.shape[1], thickness, tip)
@@ -117,22 +144,31 @@ class Sitter:
             arc = arc[::-1] if index == 0 else arc
             fine = CubicSpline(np.arange(len(arc)), arc)(np.linspace(0, len(arc) - 1, 60))
             fine = fine + np.array([0, lift, 0])
-            hairs = groom.brow(fine, self.ground, person.brow_count, person.brow_width, 0.85,
-                               11 + index)
+            hairs = groom.brow(
+                fine, self.ground, person.brow_count, person.brow_width, 0.85, 11 + index
+            )
             self.add_strands("brow", hairs, thickness, material, 0.1)
 
     def hair_mask(self) -> F64:
         """Where hair grows on the head. [V]"""
-        return hair_density(self.skin.rest, np.array(self.person.hairline),
-                            self.person.complexion.seed)
+        return hair_density(
+            self.skin.rest, np.array(self.person.hairline), self.person.complexion.seed
+        )
 
     def beard_mask(self, reach: float = 1.0) -> F64:
         """Where a beard grows. [V]"""
-        return beard_density(self.skin.rest, self.skin.attributes["lips"], reach,
-                             self.person.complexion.seed)
+        return beard_density(
+            self.skin.rest, self.skin.attributes["lips"], reach, self.person.complexion.seed
+        )
 
-    def grow(self, kind: groom.Groom, mask: F64, flow: groom.Flow, ground: groom.Ground | None,
-             scale: F64 | None = None) -> F64:
+    def grow(
+        self,
+        kind: groom.Groom,
+        mask: F64,
+        flow: groom.Flow,
+        ground: groom.Ground | None,
+        scale: F64 | None = None,
+    ) -> F64:
         """Strands over a mask of the skin. `scale`: length factor per skin vertex."""
         skin = self.skin
         corners, weights = groom.scatter(skin.positions, skin.quads, mask, kind.count, kind.seed)
@@ -141,11 +177,19 @@ class Sitter:
         factor = None if scale is None else groom.on_surface(scale, corners, weights)
         return groom.grow(kind, roots, normals, flow, ground or self.ground, factor)
 
-    def wear(self, name: str, garment: Garment, material: Any, *, on_head: bool = False,
-             subdivide: int = 1) -> None:
+    def wear(
+        self,
+        name: str,
+        garment: Garment,
+        material: Any,
+        *,
+        on_head: bool = False,
+        subdivide: int = 1,
+    ) -> None:
         """Put on a garment; what is on the head turns with it."""
-        thing = blender.mesh_object(name, garment.positions, garment.quads, material,
-                                    subdivide=subdivide)
+        thing = blender.mesh_object(
+            name, garment.positions, garment.quads, material, subdivide=subdivide
+        )
         if on_head:
             self.things.append(thing)
 
@@ -164,7 +208,7 @@ class Sitter:
 def bust(skin: Skin) -> NDArray[np.int32]:
     """The skin's quads without the shoulders: they belong under clothes. [Q, 4]"""
     x, y = np.abs(skin.rest[:, 0]), skin.rest[:, 1]
-    covered = (y < -10.2) & (x > 6.4 + 0.25 * (y + 10.2))
+    covered = (y < -8.4) & (x > 6.0 + 0.25 * np.minimum(y + 10.2, 0))
     return skin.quads[~covered[skin.quads].any(1)]
 
 

@@ -46,8 +46,9 @@ class Skin:
     attributes: dict[str, F64]
 
 
-def fine_skin(head: HeadModel, posed: F64, look: Complexion, hairline: F64 | None,
-              levels: int = 2) -> Skin:
+def fine_skin(
+    head: HeadModel, posed: F64, look: Complexion, hairline: F64 | None, levels: int = 2
+) -> Skin:
     """Subdivide the posed skin and paint it. `hairline`: see `hair_density`."""
     quads = head.skin_quads()
     count = head.ranges["gums_tongue"][0]
@@ -146,15 +147,21 @@ def beard_density(rest: F64, lips: F64, reach: float = 1.0, seed: int = 0) -> F6
     return grown * (1 - np.clip(lips * 3, 0, 1)) * (1 - bare)
 
 
-def paint(head: HeadModel, rest: F64, look: Complexion, lips: F64,
-          hairline: F64 | None) -> dict[str, F64]:
+def paint(
+    head: HeadModel, rest: F64, look: Complexion, lips: F64, hairline: F64 | None
+) -> dict[str, F64]:
     """Vertex attributes for the skin material. Colours linear [V, 3], masks [V]."""
     x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
     slow, quick = ripple(rest, look.seed, 0.35), ripple(rest, look.seed + 1, 1.6)
     colour = np.array(look.tone) * (1 + 0.035 * slow + 0.03 * quick)[:, None]
-    blood = (0.8 * bell(rest, (4.4, -0.4, 9), 1.8) + 0.9 * bell(rest, (0.0, 0.3, 12.8), 1.1)
-             + 0.5 * bell(rest, (0, -6.6, 10.6), 1.3) + 0.7 * ear_mask(rest)
-             + 0.3 * bell(rest, (3.1, 4.5, 9.4), 0.9) + 0.35 * bell(rest, (1.3, 0.2, 11.6), 0.6))
+    blood = (
+        0.8 * bell(rest, (4.4, -0.4, 9), 1.8)
+        + 0.9 * bell(rest, (0.0, 0.3, 12.8), 1.1)
+        + 0.5 * bell(rest, (0, -6.6, 10.6), 1.3)
+        + 0.7 * ear_mask(rest)
+        + 0.3 * bell(rest, (3.1, 4.5, 9.4), 0.9)
+        + 0.35 * bell(rest, (1.3, 0.2, 11.6), 0.6)
+    )
     blood = np.clip(blood * look.red * (1 + 0.25 * quick), 0, 1)
     colour *= 1 - blood[:, None] * np.array([0.10, 0.38, 0.40])
     tired = bell(rest, (2.7, 2.2, 9.5), 0.8) + 0.5 * bell(rest, (1.9, 3.1, 9.2), 0.5)
@@ -165,10 +172,14 @@ def paint(head: HeadModel, rest: F64, look: Complexion, lips: F64,
     stubble = np.minimum(beard_density(rest, lips, 1.1, look.seed), 1) * look.stubble
     colour = _toward(colour, 0.35 * np.array(look.tone) + 0.3 * np.array(look.hair), 0.7 * stubble)
     if hairline is not None:
-        colour = _toward(colour, 0.4 * np.array(look.hair) + 0.15 * np.array(look.tone),
-                         0.8 * hair_density(rest, hairline, look.seed))
-    colour = _toward(colour, 0.5 * np.array(look.hair) + 0.3 * np.array(look.tone),
-                     0.38 * brow_shade(head, rest))
+        colour = _toward(
+            colour,
+            0.4 * np.array(look.hair) + 0.15 * np.array(look.tone),
+            0.8 * hair_density(rest, hairline, look.seed),
+        )
+    colour = _toward(
+        colour, 0.5 * np.array(look.hair) + 0.3 * np.array(look.tone), 0.38 * brow_shade(head, rest)
+    )
     colour = _soot(rest, colour, look)
     rim = np.abs(lips - 0.5) < 0.5
     body = np.array(look.lips) * (1 + 0.08 * quick)[:, None]
@@ -179,8 +190,12 @@ def paint(head: HeadModel, rest: F64, look: Complexion, lips: F64,
     colour = _toward(colour, np.array([0.12, 0.03, 0.03]), 0.9 * inner)
     sockets = _sockets(head, rest)
     colour = _toward(colour, np.array([0.45, 0.13, 0.11]), sockets)
-    return {"colour": np.clip(colour, 0, 1), "lips": lips, "oily": np.clip(oily, 0, 1),
-            "wet": np.clip(sockets + inner, 0, 1)}
+    return {
+        "colour": np.clip(colour, 0, 1),
+        "lips": lips,
+        "oily": np.clip(oily, 0, 1),
+        "wet": np.clip(sockets + inner, 0, 1),
+    }
 
 
 def brow_shade(head: HeadModel, rest: F64) -> F64:

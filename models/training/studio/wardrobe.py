@@ -26,8 +26,13 @@ class Garment:
     quads: I32  # [Q, 4]
 
 
-def rings(profile: F64, around: int = 128, rows: int = 48, square: float = 1.0,
-          arc: tuple[float, float] = (0.0, 360.0)) -> tuple[F64, F64]:
+def rings(
+    profile: F64,
+    around: int = 128,
+    rows: int = 48,
+    square: float = 1.0,
+    arc: tuple[float, float] = (0.0, 360.0),
+) -> tuple[F64, F64]:
     """Stacked ovals. `profile` rows: height, half width, half depth, centre z.
 
     Returns points [rows, around, 3] and the angles [around] (0 = subject's left, 90 = front).
@@ -85,8 +90,13 @@ BODY = np.array([  # height, half width, half depth, centre z
 ])  # fmt: skip
 
 
-def torso(collar_drop: float = 0.0, inflate: float = 0.0, folds: float = 0.25, seed: int = 0,
-          neckline: float = 0.0) -> Garment:
+def torso(
+    collar_drop: float = 0.0,
+    inflate: float = 0.0,
+    folds: float = 0.25,
+    seed: int = 0,
+    neckline: float = 0.0,
+) -> Garment:
     """A close garment from the neck over the shoulders; `neckline` opens a V at the front."""
     profile = BODY + np.array([0, inflate, inflate, 0])
     profile[:2, 0] -= collar_drop
@@ -112,7 +122,7 @@ def gorget() -> list[Garment]:
         points, angle = rings(plate, around=144, rows=14, square=0.94)
         dip = np.clip(np.sin(angle), 0, 1) ** 3
         points[..., 1] -= 1.2 * dip[None] + 0.35 * np.clip(-np.sin(angle), 0, 1)[None]
-        ridge = 0.5 * np.exp(-((np.degrees(angle) - 90) / 4.0) ** 2)
+        ridge = 0.5 * np.exp(-(((np.degrees(angle) - 90) / 4.0) ** 2))
         points[..., 2] += ridge[None]
         made.append(thick(points, 0.28, closed=True))
     return made
@@ -123,7 +133,7 @@ def breastplate() -> Garment:
     profile = BODY[4:] + np.array([0, -2.8, 1.1, 0.4])
     profile[0, 0] += 0.6
     points, angle = rings(profile, around=128, rows=40, square=0.8, arc=(8, 172))
-    points[..., 2] += 1.1 * np.exp(-((np.degrees(angle) - 90) / 10.0) ** 2)[None]
+    points[..., 2] += 1.1 * np.exp(-(((np.degrees(angle) - 90) / 10.0) ** 2))[None]
     return thick(points, 0.35, closed=False)
 
 
@@ -137,8 +147,10 @@ def pauldron(side: int) -> list[Garment]:
         out = np.sin(theta)[:, None] * np.cos(phi)[None]
         up = np.broadcast_to(np.cos(theta)[:, None], out.shape)
         fore = np.sin(phi)[None] * (0.55 + 0.45 * np.sin(theta))[:, None]
-        points = np.stack([side * (13.2 + radius * 0.86 * out), -21.0 + radius * up,
-                           -0.9 + radius * 1.02 * fore], 2)
+        points = np.stack(
+            [side * (13.2 + radius * 0.86 * out), -21.0 + radius * up, -0.9 + radius * 1.02 * fore],
+            2,
+        )
         made.append(thick(points, 0.3, closed=False))
     return made
 
@@ -147,13 +159,25 @@ def rivets(places: F64, radius: float) -> list[Garment]:
     """Small domes at [N, 3]."""
     theta = np.linspace(0.05, np.pi - 0.05, 9)
     phi = np.linspace(0, 2 * np.pi, 14, endpoint=False)
-    ball = np.stack([np.sin(theta)[:, None] * np.cos(phi), np.broadcast_to(
-        np.cos(theta)[:, None], (9, 14)), np.sin(theta)[:, None] * np.sin(phi)], 2)
+    ball = np.stack(
+        [
+            np.sin(theta)[:, None] * np.cos(phi),
+            np.broadcast_to(np.cos(theta)[:, None], (9, 14)),
+            np.sin(theta)[:, None] * np.sin(phi),
+        ],
+        2,
+    )
     return [sheet(place + radius * ball, closed=True) for place in places]
 
 
-def band(profile: F64, thickness: float = 0.3, tilt_deg: float = 0.0, bulge: float = 0.0,
-         square: float = 1.0, fit: Callable[[F64], F64] | None = None) -> Garment:
+def band(
+    profile: F64,
+    thickness: float = 0.3,
+    tilt_deg: float = 0.0,
+    bulge: float = 0.0,
+    square: float = 1.0,
+    fit: Callable[[F64], F64] | None = None,
+) -> Garment:
     """A belt round something; `fit` moves its points [N, 3] onto what it lies on."""
     points, _ = rings(profile, around=144, rows=12, square=square)
     waist = np.sin(np.linspace(0, np.pi, 12))[:, None, None]
@@ -166,17 +190,23 @@ def band(profile: F64, thickness: float = 0.3, tilt_deg: float = 0.0, bulge: flo
 def tilted(points: F64, degrees: float, pivot: tuple[float, float, float] = (0, 9, 0)) -> F64:
     """Points tipped backwards (front up) about the x axis."""
     angle = np.radians(degrees)
-    turn = np.array([[1, 0, 0], [0, np.cos(angle), np.sin(angle)],
-                     [0, -np.sin(angle), np.cos(angle)]])
+    turn = np.array(
+        [[1, 0, 0], [0, np.cos(angle), np.sin(angle)], [0, -np.sin(angle), np.cos(angle)]]
+    )
     return (points - pivot) @ turn.T + pivot
 
 
 def strap(side: int, under: Garment) -> Garment:
     """An apron strap over a shoulder, lying on the garment under it."""
     t = np.linspace(0, 1, 40)
-    course = np.stack([side * np.interp(t, [0, 0.5, 1], [7.6, 8.3, 6.6]),
-                       np.interp(t, [0, 0.25, 0.5, 0.75, 1], [-23, -17, -12.6, -16, -22]),
-                       np.interp(t, [0, 0.25, 0.5, 0.75, 1], [11.9, 8.3, -1.0, -9.5, -12.5])], 1)
+    course = np.stack(
+        [
+            side * np.interp(t, [0, 0.5, 1], [7.6, 8.3, 6.6]),
+            np.interp(t, [0, 0.25, 0.5, 0.75, 1], [-23, -17, -12.6, -16, -22]),
+            np.interp(t, [0, 0.25, 0.5, 0.75, 1], [11.9, 8.3, -1.0, -9.5, -12.5]),
+        ],
+        1,
+    )
     for _ in range(6):
         course[1:-1] = (course[:-2] + 2 * course[1:-1] + course[2:]) / 4
     across = np.array([1.0, -0.16 * side, 0.0]) * np.linspace(-1.35, 1.35, 8)[None, :, None]
@@ -201,15 +231,25 @@ def hood_down(seed: int, folds: float = 0.5) -> Garment:
     tube = np.linspace(0, 2 * np.pi, 41)
     fore = np.sin(angle)
     wide, deep = 10.6, 9.6
-    centre = np.stack([wide * np.cos(angle), -12.0 - 2.6 * np.clip(fore, 0, 1) ** 2
-                       + 0.9 * np.clip(-fore, 0, 1), deep * fore - 1.9], 1)
+    centre = np.stack(
+        [
+            wide * np.cos(angle),
+            -12.0 - 2.6 * np.clip(fore, 0, 1) ** 2 + 0.9 * np.clip(-fore, 0, 1),
+            deep * fore - 1.9,
+        ],
+        1,
+    )
     fat = 1.75 + 0.7 * np.clip(-fore, 0, 1)
     out = np.stack([np.cos(angle), np.zeros_like(angle), fore], 1)
-    wave = folds * np.sin(7 * angle[None] + 2.2 * np.sin(tube)[:, None]
-                          + 2.5 * np.sin(3 * angle + seed)[None])
+    wave = folds * np.sin(
+        7 * angle[None] + 2.2 * np.sin(tube)[:, None] + 2.5 * np.sin(3 * angle + seed)[None]
+    )
     radius = fat[None] * (1 + 0.22 * wave)
-    points = (centre[None] + (radius * np.cos(tube)[:, None])[..., None] * out[None]
-              + (radius * 0.8 * np.sin(tube)[:, None])[..., None] * np.array([0, 1, 0]))
+    points = (
+        centre[None]
+        + (radius * np.cos(tube)[:, None])[..., None] * out[None]
+        + (radius * 0.8 * np.sin(tube)[:, None])[..., None] * np.array([0, 1, 0])
+    )
     flat = points.reshape(-1, 3)
     flat = flat + 0.16 * ripple(flat, seed, 0.8, 3)[:, None] * [1, 1, 1]
     return sheet(flat.reshape(points.shape), closed=True)
@@ -229,8 +269,14 @@ def hat(seed: int) -> tuple[Garment, Garment]:
     shrink = (1 - up) ** 0.75 * (1 + 0.05 * np.sin(9 * up)) + 0.03
     bend = 7.0 * np.clip(up - 0.5, 0, 1) ** 1.5
     rise = 9.0 + 11.5 * up - 9.0 * np.clip(up - 0.62, 0, 1) ** 1.8
-    crown = np.stack([8.5 * shrink * np.cos(turn) + bend, rise + 0 * turn,
-                      9.8 * shrink * np.sin(turn) - 0.6 - 1.2 * up], 2)
+    crown = np.stack(
+        [
+            8.5 * shrink * np.cos(turn) + bend,
+            rise + 0 * turn,
+            9.8 * shrink * np.sin(turn) - 0.6 - 1.2 * up,
+        ],
+        2,
+    )
     flat = crown.reshape(-1, 3)
     crease = ripple(flat * [0.5, 1.9, 0.5], seed, 0.42, 3)[:, None] * 0.34
     crown = (flat + crease * np.array([1, 0.2, 1])).reshape(crown.shape)
