@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 import zmq
-from helpers import RawClient, tone
+from stage_helpers import RawClient, tone
 
 from mien.protocol import control_pb2 as pb
 from mien.protocol import wire

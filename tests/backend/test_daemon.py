@@ -10,7 +10,7 @@ import time
 import numpy as np
 import psutil
 import pytest
-from helpers import RawClient, tone, wait_for
+from stage_helpers import RawClient, tone, wait_for
 
 from mien.protocol import control_pb2 as pb
 from mien.protocol import wire

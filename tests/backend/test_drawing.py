@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from helpers import wait_for
+from stage_helpers import wait_for
 
 from mien.backend.actor import Shot
 from mien.backend.clock import now_us

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import psutil
 import pytest
-from helpers import RawClient, wait_for
+from stage_helpers import RawClient, wait_for
 
 from mien.protocol import control
 from mien.protocol import control_pb2 as pb

@@ -82,6 +82,14 @@ def test_the_last_frame_stays_when_the_actor_has_left(source):
     assert shown(source.strand, 0, (1, 50, 500)) == [2, 2, 2]
 
 
+def test_one_who_waits_shows_the_first_frame(source):
+    source.give(frame(1, 0), frame(2, FRAME_US))
+    assert shown(source.strand, 0, (0, 1)) == [1, 2]
+    source.end()
+    source.strand.stand_still()
+    assert shown(source.strand, 0, (2, 50)) == [1, 1]
+
+
 @pytest.mark.parametrize(("began_us", "expected_us"), [(0, 0), (1, 40_000), (40_000, 40_000)])
 def test_a_line_is_shown_from_the_next_full_frame_on(began_us, expected_us):
     assert LineRecord(1, began_us).shown_from_us(0) == expected_us

@@ -195,6 +195,16 @@ def test_frames_do_not_depend_on_what_was_decoded_before(calm: Decoder) -> None:
     assert np.array_equal(calm.decode(*wanted), first)
 
 
+def test_clones_share_the_character_but_not_their_work(calm: Decoder) -> None:
+    clone = calm.clone()
+    wanted = (dynamics(jawOpen=0.4), pose(yaw=7))
+    first = calm.decode(*wanted)
+    clone.decode(dynamics(eyeBlink=1.0), pose(yaw=-15))
+    assert np.array_equal(calm.decode(*wanted), first)
+    assert np.array_equal(clone.decode(*wanted), first)
+    assert clone.layers is calm.layers
+
+
 def test_a_given_buffer_is_filled(calm: Decoder) -> None:
     buffer = np.zeros((512, 512, 4), np.uint8)
     assert calm.decode(dynamics(), STILL, buffer) is buffer

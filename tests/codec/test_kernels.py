@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from mien.models.codec.compose import (
     Area,
     Sampler,
+    areas_to_draw,
     enlarged,
-    moving_area,
+    occupied,
     over,
     over_reference,
     over_shaded,
@@ -135,13 +137,35 @@ def test_part_of_a_flow_is_the_same_as_that_part_of_the_whole(corner: tuple[int,
     assert np.allclose(part, whole[y : y + 20, x : x + 20], atol=1e-5)
 
 
-def test_only_what_moves_is_drawn_anew() -> None:
-    flow = np.zeros((16, 16, 2), np.float32)
-    assert moving_area(flow, 64).empty
-    flow[4:6, 10] = 1.0
-    area = moving_area(flow, 64)
-    assert (area.x0, area.x1) == (36, 48)
-    assert (area.y0, area.y1) == (12, 28)
+def test_only_what_moves_and_shows_is_drawn_anew() -> None:
+    filled = np.zeros((32, 32), bool)
+    filled[:, 10:16] = True
+    flow = np.zeros((32, 32, 2), np.float32)
+    assert areas_to_draw(flow, filled, 64) == []
+    flow[5, :, 0] = 8.0  # taken from four cells to the right
+    areas = areas_to_draw(flow, filled, 64)
+    assert [(a.y0, a.y1) for a in areas] == [(8, 16)]
+    assert areas[0].x0 == (6 - 1) * 2  # what arrives
+    assert areas[0].x1 == (15 + 2) * 2  # what it leaves behind
+
+
+def test_drawing_in_bands_is_the_same_as_drawing_the_whole() -> None:
+    size, cells = 128, 32
+    layer = random_bytes(4, size, size, 4)
+    layer[:, :30] = 0
+    layer[..., :3] = np.minimum(layer[..., :3], layer[..., 3:])
+    plate = random_bytes(5, size, size, 3)
+    rng = np.random.default_rng(6)
+    flow = cv2.GaussianBlur(rng.normal(size=(cells, cells, 2)) * 40, (0, 0), 3).astype(np.float32)
+    flow[24:] = 0.0
+    sampler = Sampler(size)
+    whole = np.empty((size, size, 4), np.uint8)
+    over(sampler.sample(layer, flow, Area(0, 0, size, size)), plate, whole)
+    banded = np.empty_like(whole)
+    over(layer, plate, banded)  # at rest
+    for area in areas_to_draw(flow, occupied(layer, cells), size):
+        over(sampler.sample(layer, flow, area), plate[area.window], banded[area.window])
+    assert np.abs(banded.astype(int) - whole).max() <= 1
 
 
 @settings(deadline=None, max_examples=50)

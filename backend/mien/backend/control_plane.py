@@ -80,7 +80,7 @@ class ControlPlane:
             check_request(body)
             answer = self._answer(ticket, request.session, body, local)
         except MienError as error:
-            _LOG.info("refused: %s", error.message)
+            _LOG.debug("refused: %s", error.message)
             answer = control.error_body(error)
         except Exception:  # a fault of ours costs one request, not the daemon
             _LOG.exception("a request failed")

@@ -161,8 +161,8 @@ class Performance:
     # --- the loop -----------------------------------------------------------------------------
 
     def _run(self) -> None:
-        # A thread that computes in Python may keep the interpreter this long from one with a frame
-        # to make; the usual 5 ms is an eighth of a frame, several times a frame.
+        # How long a thread that computes in Python may keep the interpreter from one that has a
+        # frame to make. The usual 5 ms, met several times a frame, is too much of its 40.
         sys.setswitchinterval(0.001)
         try:
             self._models.warm()

@@ -21,6 +21,8 @@ I32 = NDArray[np.int32]
 # Positions in the 68-point list that the model file carries.
 OUTER_EYES = (36, 45)
 BROWS = ((17, 22), (22, 27))
+# Inner corner, upper lid inner and outer, outer corner, lower lid outer and inner.
+LIDS = {"l": (42, 43, 44, 45, 46, 47), "r": (39, 38, 37, 36, 41, 40)}
 OUTER_LIP = (48, 60)
 INNER_LIP = (60, 68)
 INNER_CORNERS = (60, 64)

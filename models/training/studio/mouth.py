@@ -281,7 +281,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--facekit", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
-    parser.add_argument("--samples", type=int, default=32)
+    parser.add_argument("--samples", type=int, default=24)
     parser.add_argument("--sheet", type=Path, help="also write a contact sheet PNG")
     parser.add_argument("--quick", action="store_true", help="only frontal and 20 degrees, a sheet")
     options = parser.parse_args()

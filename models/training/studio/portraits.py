@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
     parser.add_argument("--only", choices=sorted(CAST))
     parser.add_argument("--size", type=int, default=SIZE_PX)
-    parser.add_argument("--samples", type=int, default=96)
+    parser.add_argument("--samples", type=int, default=22)
     parser.add_argument("--png", action="store_true", help="write PNG, to look at")
     options = parser.parse_args()
     model = HeadModel(options.facekit)

@@ -89,7 +89,7 @@ class Sitter:
             self.things.append(
                 blender.mesh_object("tears", film.positions, film.triangles, tears, subdivide=1)
             )
-            upper, lower = lid_margin(self.model, self.posed, eye)
+            upper, lower = lid_margin(self.model, self.posed, side)
             for rim, count, length, up in ((upper, 150, 0.66, 0.50), (lower, 60, 0.30, -0.28)):
                 hairs = groom.lashes(rim, eye.centre, count, length * person.lash_length, up, 3)
                 self.add_strands("lashes", hairs, 0.017, hair)

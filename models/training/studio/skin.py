@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import distance_transform_edt
 
 from training.studio import blender
-from training.studio.head import BROWS, OUTER_LIP, Eyeball, HeadModel
+from training.studio.head import BROWS, LIDS, OUTER_LIP, HeadModel
 
 F64 = NDArray[np.float64]
 
@@ -289,18 +289,11 @@ def _polyline(points: F64, place: F64) -> tuple[F64, F64]:
     return best, along
 
 
-def lid_margin(head: HeadModel, posed: F64, eye: Eyeball) -> tuple[F64, F64]:
+def lid_margin(head: HeadModel, posed: F64, side: str) -> tuple[F64, F64]:
     """The rims of upper and lower lid, inner corner to outer. Two [K, 3]."""
-    quads = head.skin_quads()
-    face = quads[(quads < head.ranges["face"][1]).all(1)]
-    edges = np.sort(np.concatenate([face[:, [k, (k + 1) % 4]] for k in range(4)]), axis=1)
-    unique, count = np.unique(edges, axis=0, return_counts=True)
-    rim = np.unique(unique[count == 1])
-    rim = rim[np.linalg.norm(head.neutral[rim] - eye.centre, axis=1) < 2.2]
-    rest = head.neutral[rim]
-    inner, outer = rest[np.abs(rest[:, 0]).argmin()], rest[np.abs(rest[:, 0]).argmax()]
-    level = np.interp(np.abs(rest[:, 0]), *np.abs([[inner[0], outer[0]], [inner[1], outer[1]]]))
-    order = np.argsort(np.abs(rest[:, 0]))
-    upper = rim[order][rest[order, 1] >= level[order] - 1e-6]
-    lower = rim[order][rest[order, 1] <= level[order] + 1e-6]
-    return posed[upper], posed[lower]
+    inner, up_in, up_out, outer, low_out, low_in = LIDS[side]
+    rims = []
+    for indices in ((inner, up_in, up_out, outer), (inner, low_in, low_out, outer)):
+        points = posed[head.landmarks68[list(indices)]]
+        rims.append(CubicSpline(np.arange(4), points)(np.linspace(0, 3, 40)))
+    return rims[0], rims[1]

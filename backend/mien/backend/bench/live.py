@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 
 from mien.backend.bench.figures import Figure, Findings
-from mien.backend.cli.private_daemon import PrivateDaemon
+from mien.backend.cli.private_daemon import PrivateDaemon, load_patiently
 from mien.backend.demo.speaker import Speaker
 from mien.backend.demo.strand import FRAME_US, LineRecord, Strand
 from mien.backend.render import Sound
@@ -38,6 +38,7 @@ def measure(findings: Findings, character: Character, speech: Sound, seconds: fl
         with Client.connect(daemon.run_dir, name="mien bench") as client:
             file = daemon.run_dir / "bench.mien"
             character.save(file)
+            load_patiently(client, file)
             _attach(findings, client, file)
             with client.spawn(file) as actor:
                 strand = Strand(actor.frames())

@@ -7,17 +7,29 @@ performed in it.
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 
-from mien.protocol.errors import DaemonNotRunningError
+from mien.protocol import CharacterRef, Client, DaemonNotRunningError, RequestTimeoutError
 from mien.protocol.launch import START_TIMEOUT_S, Daemon
 from mien.protocol.processes import pid_alive
 from mien.protocol.rundir import Endpoints, read_endpoints
 
 SHARED_MEMORY = Path("/dev/shm")
+PATIENCE = 12  # requests of ten seconds each
+
+
+def load_patiently(client: Client, file: Path) -> CharacterRef:
+    """Load a character into a daemon that may still be compiling its kernels, once per machine."""
+    for _ in range(PATIENCE):
+        try:
+            return client.load(file)
+        except RequestTimeoutError:
+            print("mien: the daemon is still getting ready; waiting for it", file=sys.stderr)
+    return client.load(file)
 
 
 class PrivateDaemon:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.backend.cli.private_daemon import PrivateDaemon
+from mien.backend.cli.private_daemon import PrivateDaemon, load_patiently
 from mien.backend.cli.progress import bar, quiet_by_default
 from mien.backend.cli.report import print_json, print_lines
 from mien.backend.cli.wishes import read_wishes, to_wire
@@ -62,7 +62,7 @@ def run(
     wishes = [to_wire(cue) for cue in read_wishes(cues, emotion).cues]
     _, sound = read_sound(line)
     with daemon_at(run_dir) as (place, private), Client.connect(place, name="mien say") as client:
-        loaded = client.load(character)
+        loaded = load_patiently(client, character)
         with client.spawn(loaded) as actor:
             said = perform(actor, sound, wishes, seed, output, private, quiet_by_default(as_json))
     (print_json if as_json else print_lines)(said)

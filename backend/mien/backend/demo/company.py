@@ -106,8 +106,9 @@ class Company:
                 f"this machine holds {len(self.parts)} actors at {fps:.0f} frames a second only: "
                 "the speaker alone is live, the others wait"
             )
-            for i in range(len(self.parts)):
+            for i, strand in enumerate(self.strands):
                 self._close(i)
+                strand.stand_still()
 
     def _spawn(self, index: int) -> tuple[ActorHandle, Strand]:
         started = time.monotonic()

@@ -44,6 +44,7 @@ class Strand:
         self.lines: dict[int, LineRecord] = {}
         self._kept: deque[Frame] = deque(maxlen=KEPT_FRAMES)
         self._shown: Frame | None = None
+        self._first: Frame | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._collect, args=(frames,), daemon=True)
         self._thread.start()
@@ -73,6 +74,12 @@ class Strand:
         """Wait until the frames have ended."""
         self._thread.join(timeout_s)
 
+    def stand_still(self) -> None:
+        """Show the first frame from now on: of one who waits, the face as it came on stage."""
+        with self._lock:
+            self._kept.clear()
+            self._shown = self._first
+
     def _of_line(
         self, time_us: int, origin_us: int, kept: list[Frame], lines: list[LineRecord]
     ) -> Frame | None:
@@ -99,6 +106,7 @@ class Strand:
 
     def _note(self, frame: Frame) -> None:
         self._kept.append(frame)
+        self._first = self._first or frame
         if frame.line_id:
             began_us = frame.written_us - frame.pts_us
             line = self.lines.setdefault(frame.line_id, LineRecord(frame.line_id, began_us))

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+I32 = NDArray[np.int32]
 
+BANDS = 8  # horizontal stripes that a layer is drawn in, each as wide as it has to be
 STILL_PX = 1.0 / 64.0  # a displacement below what sampling resolves
 EDGE_FROM, EDGE_TO = np.float32(0.4), np.float32(0.85)  # softened coverage where edges fade
 
@@ -195,18 +198,49 @@ def enlarged(flow: F32, size: int, area: Area) -> F32:
     return np.asarray(full[top : top + area.y1 - area.y0, left : left + area.x1 - area.x0])
 
 
-def moving_area(flow: F32, size: int) -> Area:
-    """The pixels of a picture of `size` px that a coarse flow [h, w, 2] displaces."""
-    moving = np.abs(flow[..., 0]) + np.abs(flow[..., 1]) > STILL_PX
-    rows, columns = np.flatnonzero(moving.any(1)), np.flatnonzero(moving.any(0))
-    if not rows.size:
-        return Area(0, 0, 0, 0)
-    scale = size // flow.shape[0]
-    low_x, low_y = (columns[0] - 1) * scale, (rows[0] - 1) * scale
-    high_x, high_y = (columns[-1] + 2) * scale, (rows[-1] + 2) * scale
-    return Area(
-        max(int(low_x), 0), max(int(low_y), 0), min(int(high_x), size), min(int(high_y), size)
-    )
+def occupied(layer: U8, cells: int) -> Bools:
+    """Which of `cells` × `cells` parts of a layer [S, S, 4] hold anything, or lie next to it."""
+    side = layer.shape[0] // cells
+    filled = layer[..., 3].reshape(cells, side, cells, side).max((1, 3)) > 0
+    near = cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(near > 0)
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def _extents(flow: F32, filled: Bools, scale: int, bounds: I32) -> None:  # pragma: no cover
+    cells = flow.shape[0]
+    high = cells // bounds.shape[0]
+    for row in range(cells):
+        band = row // high
+        for column in range(cells):
+            dx, dy = flow[row, column, 0], flow[row, column, 1]
+            if abs(dx) + abs(dy) <= STILL_PX:
+                continue
+            from_column = min(max(round(column + dx / scale), 0), cells - 1)
+            from_row = min(max(round(row + dy / scale), 0), cells - 1)
+            if filled[from_row, from_column] or filled[row, column]:
+                # Interpolation carries movement one cell further, up and down too.
+                for near in range(max(row - 1, 0) // high, min(row + 1, cells - 1) // high + 1):
+                    bounds[near, 0] = min(bounds[near, 0], column - 1)
+                    bounds[near, 1] = max(bounds[near, 1], column + 2)
+
+
+def areas_to_draw(flow: F32, filled: Bools, size: int) -> list[Area]:
+    """Bands of a picture of `size` px that a layer has to be drawn in anew.
+
+    `flow` [h, w, 2] displaces the layer, `filled` [h, w] says where it holds anything. What does
+    not move, and background that the layer neither covers nor covered, is left out.
+    """
+    cells = flow.shape[0]
+    scale, high = size // cells, size // BANDS
+    bounds = np.empty((BANDS, 2), np.int32)
+    bounds[:, 0], bounds[:, 1] = cells, 0
+    _extents(flow, filled, scale, bounds)
+    return [
+        Area(max(int(x0), 0) * scale, i * high, min(int(x1), cells) * scale, (i + 1) * high)
+        for i, (x0, x1) in enumerate(bounds)
+        if x1 > x0
+    ]
 
 
 @njit(cache=True, nogil=True, boundscheck=False)

@@ -6,6 +6,8 @@ threads at once: give every thread its own decoder.
 
 from __future__ import annotations
 
+import copy
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from mien.models.character import Character
 from mien.models.codec import topology
 from mien.models.codec.basis import face_basis
-from mien.models.codec.compose import Area, Sampler, moving_area, over, over_shaded
+from mien.models.codec.compose import Area, Sampler, areas_to_draw, occupied, over, over_shaded
 from mien.models.codec.eyes import build_eye, draw_eye
 from mien.models.codec.layers import build_layers
 from mien.models.codec.mouth import Mouth
@@ -82,15 +84,28 @@ class Decoder:
         self.eyes = tuple(build_eye(portrait, self.rig, eye) for eye in EYES)
         self.mouth = Mouth(portrait, self.rig, character.geometry["mouth_rest"], self.eyes)
         self._mesh = FaceMesh(self.rig.landmarks)
+        self._occupied = occupied(self.layers.sheet, SHEET_GRID)
+        self._take_scratch()
+
+    def _take_scratch(self) -> None:
         self._face_grid = np.zeros((FACE_GRID, FACE_GRID, 4), np.float32)
         self._face_depth = np.zeros((FACE_GRID, FACE_GRID), np.float32)
         self._sheet_grid = np.zeros((SHEET_GRID, SHEET_GRID, 2), np.float32)
         self._sheet_depth = np.zeros((SHEET_GRID, SHEET_GRID), np.float32)
         self._sampler = Sampler(FRAME_SIZE_PX)
 
+    def clone(self) -> Decoder:
+        """Another decoder of the same character, for another actor or thread.
+
+        Shares what was prepared and never changes; has scratch of its own.
+        """
+        other = copy.copy(self)
+        other._take_scratch()
+        return other
+
     @property
     def state_bytes(self) -> int:
-        """Memory of what this decoder keeps, in bytes."""
+        """Memory of what this decoder keeps, shared with its clones or not, in bytes."""
         grids = (self._face_grid, self._face_depth, self._sheet_grid, self._sheet_depth)
         layers = (self.layers.plate, self.layers.sheet, self.layers.face, self.layers.below)
         total = sum(a.nbytes for a in grids) + sum(a.nbytes for a in layers)
@@ -114,12 +129,12 @@ class Decoder:
         self._flow_sheet(posed)
         area = self._flow_face(posed)
         out[...] = self.layers.below
-        moving = moving_area(self._sheet_grid, FRAME_SIZE_PX)
-        if not moving.empty:
-            sheet = self._sampler.sample(self.layers.sheet, self._sheet_grid, moving)
-            over(sheet, self.layers.plate[moving.window], out[moving.window])
+        sampler, layers = self._sampler, self.layers
+        for band in areas_to_draw(self._sheet_grid, self._occupied, FRAME_SIZE_PX):
+            sheet = sampler.sample(layers.sheet, self._sheet_grid, band)
+            over(sheet, layers.plate[band.window], out[band.window])
         if not area.empty:
-            face, shade = self._sampler.sample_shaded(self.layers.face, self._face_grid, area)
+            face, shade = sampler.sample_shaded(layers.face, self._face_grid, area)
             over_shaded(face, shade, out[area.window])
         for eye in self.eyes:
             draw_eye(out, eye, posed)

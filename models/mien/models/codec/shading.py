@@ -66,12 +66,12 @@ class Shading:
         self.amount[[*topology.EYES, *topology.LID_RINGS]] = 0.0  # lids slide, they do not bulge
         self.amount[topology.SKIN :] = 0.0
         self._soften = smoothing(basis.triangles, SMOOTHING_STEPS)
-        self._normals = np.zeros((topology.LANDMARKS, 3))
         self.rest = self._lit(shape)
 
     def _lit(self, shape: F64) -> F64:
-        _normals(shape, self.triangles, self._normals)
-        return np.asarray(AMBIENT + (1.0 - AMBIENT) * np.maximum(self._normals @ LIGHT, 0.0))
+        normals = np.zeros((topology.LANDMARKS, 3))
+        _normals(shape, self.triangles, normals)
+        return np.asarray(AMBIENT + (1.0 - AMBIENT) * np.maximum(normals @ LIGHT, 0.0))
 
     def gains(self, shape: F64) -> F32:
         """Gain on skin colour per landmark under the expression `shape`, [478]; 1 at rest."""

@@ -21,9 +21,6 @@ _TRUSTED_PX = 24.0  # and this near it is believed less and less
 _CALM_PER_PX = 0.22  # blur in px for each px of distance from what is known
 _CALM_LEVELS_PX = (0.0, 3.0, 8.0, 18.0, 40.0)
 _GRAIN_BANDS_PX = (0.8, 1.8, 4.0)  # grain and brushwork are what lies below these blurs
-_TEXTURE_PX = 10.0  # detail below this blur is mirrored into the filling
-_TEXTURE_ENDS_PX = 56.0  # from the edge; a head at rest never uncovers more
-_MAX_DETAIL = 24.0  # of 255; lamps and ornaments are not mirrored at full strength
 _MAX_BAND_RISE = 1.4  # grain is not coarser than fine; leaves and bricks are, and are no grain
 
 
@@ -38,7 +35,7 @@ def background_plate(portrait: U8, matte: U8) -> U8:
     inward = np.asarray(cv2.distanceTransform(known, cv2.DIST_L2, 5), np.float32)
     weight = np.asarray(np.clip(inward / _TRUSTED_PX, 0.02, 1) * known, np.float32)
     filled = _calm(_push_pull(picture, weight), distance_px)
-    filled += _surface(picture, known, distance_px)
+    filled += _grain(picture, known)
     # The seam is blended inside the known side, so that no edge of the mask can be seen.
     own = np.clip(inward / _SEAM_PX, 0, 1)[..., None]
     result = picture * own + filled * (1 - own)
@@ -79,49 +76,6 @@ def _calm(filled: F32, distance_px: F32) -> F32:
         share = np.clip((wanted_px - below) / (level - below), 0, 1)[..., None]
         result = result + (blurred - result) * share
     return np.asarray(result, np.float32)
-
-
-def _surface(picture: F32, known: U8, distance_px: F32) -> F32:
-    """What makes the filling look like the wall: its own texture nearby, its grain further in."""
-    texture, share = _mirrored_texture(picture, known)
-    share *= np.clip((_TEXTURE_ENDS_PX - distance_px) / (_TEXTURE_ENDS_PX / 2), 0, 1)
-    # Two independent surfaces are mixed by power, or the mixture would look smoother than either.
-    power = share[..., None]
-    return np.asarray(texture * np.sqrt(power) + _grain(picture, known) * np.sqrt(1 - power))
-
-
-def _mirrored_texture(picture: F32, known: U8) -> tuple[F32, F32]:
-    """The wall's detail mirrored at the edge of what is known, and how far it can be had, 0..1."""
-    weight = known.astype(np.float32)
-    smooth = cv2.GaussianBlur(picture * weight[..., None], (0, 0), _TEXTURE_PX)
-    smooth /= np.maximum(cv2.GaussianBlur(weight, (0, 0), _TEXTURE_PX), 1e-3)[..., None]
-    detail = np.clip(picture - smooth, -_MAX_DETAIL, _MAX_DETAIL) * weight[..., None]
-    y, x = (axis.astype(np.float32) for axis in np.indices(known.shape))
-    step_x, step_y = _to_nearest(known)
-    # The rim is skipped, for it repeats the person's outline; the field is softened, so that the
-    # edge's raggedness does not tear the texture.
-    reach = 2 + _TRUSTED_PX / np.maximum(np.hypot(step_x, step_y), 1.0)
-    at_x = x + cv2.GaussianBlur(step_x * reach, (0, 0), 9.0)
-    at_y = y + cv2.GaussianBlur(step_y * reach, (0, 0), 9.0)
-    there = cv2.remap(detail, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    share = cv2.remap(weight, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    share = cv2.GaussianBlur(cv2.erode(share, np.ones((5, 5), np.uint8)), (0, 0), 3.0)
-    return np.asarray(there, np.float32), np.asarray(np.clip(share, 0, 1), np.float32)
-
-
-def _to_nearest(known: U8) -> tuple[F32, F32]:
-    """The step from each pixel to the nearest known one, x and y in px, 0 on known ones."""
-    _, labels = cv2.distanceTransformWithLabels(
-        1 - known, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    y, x = np.indices(known.shape)
-    nearest_x, nearest_y = (np.zeros(int(labels.max()) + 1, np.float32) for _ in range(2))
-    here = known > 0
-    nearest_x[labels[here]], nearest_y[labels[here]] = x[here], y[here]
-    return (
-        np.asarray(nearest_x[labels] - x, np.float32),
-        np.asarray(nearest_y[labels] - y, np.float32),
-    )
 
 
 def _grain(picture: F32, known: U8) -> F32:
