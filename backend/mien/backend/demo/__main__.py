@@ -2,7 +2,10 @@
 
 import sys
 
-from mien.backend.demo.command import main
+from mien.backend.cli import one_thread_each
 
 if __name__ == "__main__":
+    one_thread_each()
+    from mien.backend.demo.command import main
+
     sys.exit(main())

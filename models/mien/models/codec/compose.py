@@ -211,7 +211,6 @@ def _extents(flow: F32, filled: Bools, scale: int, bounds: I32) -> None:  # prag
     cells = flow.shape[0]
     high = cells // bounds.shape[0]
     for row in range(cells):
-        band = row // high
         for column in range(cells):
             dx, dy = flow[row, column, 0], flow[row, column, 1]
             if abs(dx) + abs(dy) <= STILL_PX:
