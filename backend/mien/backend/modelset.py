@@ -91,10 +91,12 @@ class RealModels:
     profile = "geometric"
 
     def warm(self) -> None:
-        """Imports the codec (numba) and the motion generator."""
+        """Imports the motion generator and gets the codec's kernels ready."""
         import mien.models.audio
-        import mien.models.codec
         import mien.models.motion  # noqa: F401
+        from mien.models.codec.warm import warm
+
+        warm()
 
     def generator(self) -> MotionGenerator:
         """The signal-level generator."""

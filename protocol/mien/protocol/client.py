@@ -47,6 +47,7 @@ log = logging.getLogger("mien.client")
 
 REQUEST_TIMEOUT_S = 10.0
 ENROLMENT_TIMEOUT_S = 120.0
+LOADING_TIMEOUT_S = 60.0  # a daemon's very first character may wait for its kernels
 # Waiting does not cure these.
 _HOPELESS: tuple[type[MienError], ...] = (
     UnsupportedVersionError,
@@ -156,7 +157,7 @@ class Client:
                 raise NotFoundError(f"there is no file {kept}")
             body = pb.LoadCharacter(path=str(kept))
         session = self._welcome.session
-        loaded = self._ask(body, pb.CharacterLoaded)
+        loaded = self._ask(body, pb.CharacterLoaded, LOADING_TIMEOUT_S)
         return CharacterRef(
             loaded.character_id, loaded.name, loaded.thumbnail_png, loaded.sha256, kept, session
         )

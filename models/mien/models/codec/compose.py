@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 I32 = NDArray[np.int32]
 
 BANDS = 8  # horizontal stripes that a layer is drawn in, each as wide as it has to be
-STILL_PX = 1.0 / 64.0  # a displacement below what sampling resolves
+STILL_PX = 1.0 / 32.0  # a displacement below what sampling resolves
 EDGE_FROM, EDGE_TO = np.float32(0.4), np.float32(0.85)  # softened coverage where edges fade
 
 
@@ -168,7 +168,7 @@ class Sampler:
         Also returns gain and edge [H, W, 2]; edges are softened, silhouettes have no stairs.
         """
         where, shade = self._part(self._where, area, 2), self._part(self._shade, area, 2)
-        edge = cv2.blur(flow[..., 3], (3, 3))
+        edge = cv2.blur(np.ascontiguousarray(flow[..., 3]), (3, 3))
         spread(flow, edge, area.x0, area.y0, layer.shape[0] // flow.shape[0], where, shade)
         return self._take(layer, where, area), shade
 

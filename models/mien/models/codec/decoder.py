@@ -30,7 +30,7 @@ U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]
 
 FRAME_SIZE_PX = 512
-FACE_GRID, SHEET_GRID = 256, 128  # flow cells across the frame
+FACE_GRID, SHEET_GRID = 256, 64  # flow cells across the frame
 BEHIND = np.array([0.0, 0.0, 4096.0])  # px deep: only where nothing else is
 RIM_PX = 16.0  # the face mesh reaches this far beyond the outline, where its alpha has ended
 

@@ -36,23 +36,30 @@ def _fill(
         right = min(int(np.floor(max(ax, bx, cx) + 0.01)), width - 1)
         top = max(int(np.ceil(min(ay, by, cy) - 0.01)), 0)
         bottom = min(int(np.floor(max(ay, by, cy) + 0.01)), height - 1)
+        # Barycentric weights and depth change by constants from cell to cell.
+        wb_x, wb_y = (cy - ay) * inverse, (ax - cx) * inverse
+        wc_x, wc_y = (ay - by) * inverse, (bx - ax) * inverse
+        z_x = wb_x * (bz - az) + wc_x * (cz - az)
         for row in range(top, bottom + 1):
-            y = np.float32(row)
+            dx, dy = np.float32(left) - ax, np.float32(row) - ay
+            wb, wc = dx * wb_x + dy * wb_y, dx * wc_x + dy * wc_y
+            z = az + wb * (bz - az) + wc * (cz - az)
             for column in range(left, right + 1):
-                x = np.float32(column)
-                wb = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) * inverse
-                wc = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) * inverse
                 wa = np.float32(1.0) - wb - wc
-                if wa < -EDGE_TOLERANCE or wb < -EDGE_TOLERANCE or wc < -EDGE_TOLERANCE:
-                    continue
-                z = wa * az + wb * bz + wc * cz
-                if z >= depth[row, column]:
-                    continue
-                depth[row, column] = z
-                for k in range(channels):
-                    out[row, column, k] = (
-                        wa * attributes[ia, k] + wb * attributes[ib, k] + wc * attributes[ic, k]
-                    )
+                if (
+                    wa >= -EDGE_TOLERANCE
+                    and wb >= -EDGE_TOLERANCE
+                    and wc >= -EDGE_TOLERANCE
+                    and z < depth[row, column]
+                ):
+                    depth[row, column] = z
+                    for k in range(channels):
+                        out[row, column, k] = (
+                            wa * attributes[ia, k] + wb * attributes[ib, k] + wc * attributes[ic, k]
+                        )
+                wb += wb_x
+                wc += wc_x
+                z += z_x
 
 
 def rasterise(points: F32, attributes: F32, triangles: I32, out: F32, depth: F32) -> None:
