@@ -140,8 +140,7 @@ def ensure(extras: frozenset[str]) -> None:
     if "daemon" in wanted:
         ensure_opencv()
         say("compiling the codec's kernels (once; about half a minute)")
-        warmed = subprocess.run([str(venv_python()), "-m", "mien.models.codec.warm"], cwd=ROOT)
-        if warmed.returncode:
+        if run(str(venv_python()), "-m", "mien.models.codec.warm"):
             raise SetupError("the codec's kernels cannot be compiled (the message is above)")
     STAMP.write_text(
         json.dumps({"fingerprint": fingerprint(), "extras": wanted}, indent=1), encoding="utf-8"

@@ -113,8 +113,15 @@ def test_arguments_reach_what_runs(dev, calls):
 
 
 def test_the_exit_status_is_that_of_what_ran(dev, calls, monkeypatch):
-    monkeypatch.setattr(dev, "run", lambda *command, cwd=None: 5)
+    monkeypatch.setattr(dev, "run", lambda *command, cwd=None: 5 if "pytest" in command else 0)
     assert dev.main(["test"]) == 5
+
+
+def test_kernels_that_do_not_compile_are_told_and_tried_again(dev, calls, monkeypatch, capsys):
+    monkeypatch.setattr(dev, "run", lambda *command, cwd=None: 1)
+    assert dev.main(["demo"]) == 2
+    assert "kernels" in capsys.readouterr().err
+    assert not dev.STAMP.exists()
 
 
 def test_an_unsuitable_python_is_refused_with_the_versions_it_wants(dev, monkeypatch, capsys):

@@ -114,9 +114,7 @@ class MotionGenerator(Protocol):
     def new_state(self, lanes: int) -> Any:
         """Fresh memory for `lanes` streams, all reset with seed 0."""
 
-    def step(
-        self, state: Any, audio: F32, controls: list[Controls], mask: Mask
-    ) -> tuple[F32, F32]:
+    def step(self, state: Any, audio: F32, controls: list[Controls], mask: Mask) -> tuple[F32, F32]:
         """Advance the lanes in `mask` by one block.
 
         `audio` [lanes, block_frames * HOP_SAMPLES] is the newest sound at 16 kHz; `controls` holds
