@@ -247,9 +247,14 @@ def over(layer: U8, below: U8, out: U8) -> None:  # pragma: no cover - compiled
     """`layer` [H, W, 4] over `below` [H, W, 3] into `out` [H, W, 4], opaque."""
     for y in range(layer.shape[0]):
         for x in range(layer.shape[1]):
-            through = np.int32(255) - np.int32(layer[y, x, 3])
+            alpha = np.int32(layer[y, x, 3])
+            if alpha == 255:  # most of a person
+                for k in range(4):
+                    out[y, x, k] = layer[y, x, k]
+                continue
             for k in range(3):
-                value = np.int32(layer[y, x, k]) + _divide_255(through * np.int32(below[y, x, k]))
+                value = np.int32(layer[y, x, k])
+                value += _divide_255((np.int32(255) - alpha) * np.int32(below[y, x, k]))
                 out[y, x, k] = min(value, 255)
             out[y, x, 3] = 255
 
