@@ -15,7 +15,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.codec.layers import fill_from_known, smoothstep
-from mien.models.codec.openings import Opening, coverage, dark_edge, draw_seam, opening
+from mien.models.codec.openings import (
+    Opening,
+    coverage,
+    covered,
+    dark_edge,
+    draw_seam,
+    opening,
+    place,
+)
 from mien.models.codec.pose import F64
 from mien.models.codec.rig import EYES, Eye, Posed, Rig
 
@@ -160,20 +168,10 @@ def _draw(
     bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
     top: F32, bottom: F32, shade: float, shade_px: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    samples = top.shape[0] - 1
     for y in range(bounds[1], bounds[3]):
         for x in range(bounds[0], bounds[2]):
-            rx, ry = x - corner[0], y - corner[1]
-            s = rx * along[0] + ry * along[1]
-            v = -rx * along[1] + ry * along[0]
-            g = min(max(s / length, 0.0), 1.0) * samples
-            i = min(int(g), samples - 1)
-            f = g - i
-            high = top[i] + f * (top[i + 1] - top[i])
-            low = bottom[i] + f * (bottom[i + 1] - bottom[i])
-            cover = min(max(v - high + 0.5, 0.0), 1.0) * min(max(low - v + 0.5, 0.0), 1.0)
-            cover *= min(max(low - high, 0.0), 1.0)
-            cover *= min(max(s + 0.5, 0.0), 1.0) * min(max(length - s + 0.5, 0.0), 1.0)
+            s, v, high, low = place(x, y, corner, along, length, top, bottom)
+            cover = covered(s, v, high, low, length)
             if cover <= 0.0:
                 continue
             bx = back[0, 0] * x + back[0, 1] * y + back[0, 2] - ox

@@ -17,7 +17,14 @@ from mien.models.codec import topology
 from mien.models.codec.basis import face_basis
 from mien.models.codec.eyes import EyeLayer, inverse_affine, plane_affine
 from mien.models.codec.layers import smoothstep
-from mien.models.codec.openings import Opening, dark_edge, draw_seam, opening
+from mien.models.codec.openings import (
+    Opening,
+    covered,
+    dark_edge,
+    draw_seam,
+    opening,
+    place,
+)
 from mien.models.codec.pose import F64, yaw_pitch_roll
 from mien.models.codec.rig import Posed, Rig
 from mien.models.codec.sprites import SpriteSet, sprites, sprites_at
@@ -41,6 +48,7 @@ OWN_FADE_IOD = 0.012  # a mouth that shows no teeth keeps its own pixels this fa
 NEUTRAL_TEETH = np.array([226.0, 214.0, 196.0])
 OWN_TEETH = 0.999  # below 1: their patch gets soft edges once it leaves its place
 OPEN_AT_REST_IOD = 0.012
+DEPTH = (46.0, 18.0, 15.0)  # flesh that no light reaches is dark red, never black
 SEAM_WIDTH_IOD, SEAM_STRENGTH = 0.009, 0.75
 TONGUE_REACH_PX = 46.0  # how far the tongue draws back on the canvas when it is not out
 
@@ -118,32 +126,22 @@ def _inside(
     bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
     top: F32, bottom: F32, tint: F64, shadow_px: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    samples = top.shape[0] - 1
     colour = np.zeros(3)
     for y in range(bounds[1], bounds[3]):
         for x in range(bounds[0], bounds[2]):
-            rx, ry = x - corner[0], y - corner[1]
-            s = rx * along[0] + ry * along[1]
-            v = -rx * along[1] + ry * along[0]
-            share = min(max(s / length, 0.0), 1.0)
-            g = share * samples
-            i = min(int(g), samples - 1)
-            f = g - i
-            high = top[i] + f * (top[i + 1] - top[i])
-            low = bottom[i] + f * (bottom[i + 1] - bottom[i])
-            cover = min(max(v - high + 0.5, 0.0), 1.0) * min(max(low - v + 0.5, 0.0), 1.0)
-            cover *= min(max(low - high, 0.0), 1.0)
-            cover *= min(max(s + 0.5, 0.0), 1.0) * min(max(length - s + 0.5, 0.0), 1.0)
+            s, v, high, low = place(x, y, corner, along, length, top, bottom)
+            cover = covered(s, v, high, low, length)
             if cover <= 0.0:
                 continue
             cx = back[0, 0] * x + back[0, 1] * y + back[0, 2]
             cy = back[1, 0] * x + back[1, 1] * y + back[1, 2]
             jy = jaw[0] * cy + jaw[1]
-            colour[0], colour[1], colour[2] = 20.0, 6.0, 6.0
+            colour[:] = 0.0
             _mix(cavity, cx, jy, colour)
             _mix(tongue, cx, jy, colour)
             _mix(lower, cx, jy, colour)
             _mix(upper, cx, cy, colour)
+            share = min(max(s / length, 0.0), 1.0)
             ends = min(share, 1.0 - share)
             shade = 1.0 - 0.45 * np.exp(-max(v - high, 0.0) / shadow_px)
             shade *= 0.35 + 0.65 * min(ends * 5.0, 1.0)
@@ -163,7 +161,7 @@ def _inside(
                     if own_keep < 1.0:
                         keep = own_keep * min(deep / 2.5, 1.0)
             for k in range(3):
-                value = colour[k] * tint[k] * shade
+                value = max(colour[k], DEPTH[k]) * tint[k] * shade
                 if keep > 0.0:
                     own_value = (
                         a * own[m, n, k] + b * own[m, n + 1, k]
@@ -179,16 +177,12 @@ def _tongue(
     out: U8, sprite: U8, back: F64, jaw: F64, area: tuple[int, int, int, int],
     corner: F64, along: F64, length: float, top: F32, tint: F64, strength: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    samples = top.shape[0] - 1
     colour = np.zeros(3)
     before = np.zeros(3)
     for y in range(area[1], area[3]):
         for x in range(area[0], area[2]):
-            rx, ry = x - corner[0], y - corner[1]
-            s = rx * along[0] + ry * along[1]
-            v = -rx * along[1] + ry * along[0]
-            i = min(int(min(max(s / length, 0.0), 1.0) * samples), samples)
-            cover = strength * min(max(v - top[i] + 0.5, 0.0), 1.0)
+            s, v, high, _ = place(x, y, corner, along, length, top, top)
+            cover = strength * min(max(v - high + 0.5, 0.0), 1.0)
             cover *= min(max(0.15 * min(s, length - s), 0.0), 1.0)
             if cover <= 0.0:
                 continue

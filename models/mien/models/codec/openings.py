@@ -125,26 +125,42 @@ def coverage(shape: Opening, x: F64, y: F64, soft_px: float = 1.0) -> F64:
     return np.asarray(inside * thick * ends)
 
 
+@njit(inline="always")
+def place(
+    x: int, y: int, corner: F64, along: F64, length: float, top: F32, bottom: F32
+) -> tuple[float, float, float, float]:  # pragma: no cover - compiled
+    """Where a pixel lies in an opening: along it, across it, and both edges' heights there."""
+    rel_x, rel_y = x - corner[0], y - corner[1]
+    s = rel_x * along[0] + rel_y * along[1]
+    v = -rel_x * along[1] + rel_y * along[0]
+    at = min(max(s / length, 0.0), 1.0) * (top.shape[0] - 1)
+    i = min(int(at), top.shape[0] - 2)
+    f = at - i
+    return s, v, top[i] + f * (top[i + 1] - top[i]), bottom[i] + f * (bottom[i + 1] - bottom[i])
+
+
+@njit(inline="always")
+def covered(
+    s: float, v: float, high: float, low: float, length: float
+) -> float:  # pragma: no cover - compiled
+    """How much of that pixel an opening covers, 0..1, its edges one pixel soft."""
+    inside = min(max(v - high + 0.5, 0.0), 1.0) * min(max(low - v + 0.5, 0.0), 1.0)
+    ends = min(max(s + 0.5, 0.0), 1.0) * min(max(length - s + 0.5, 0.0), 1.0)
+    return inside * ends * min(max(low - high, 0.0), 1.0)
+
+
 @njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
 def _seam(
     out: U8, bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
     top: F32, bottom: F32, colour: F64, width: float, strength: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    samples = top.shape[0] - 1
     for y in range(bounds[1], bounds[3]):
         for x in range(bounds[0], bounds[2]):
-            rx, ry = x - corner[0], y - corner[1]
-            s = rx * along[0] + ry * along[1]
-            v = -rx * along[1] + ry * along[0]
+            s, v, high, low = place(x, y, corner, along, length, top, bottom)
             share = s / length
             if share <= 0.0 or share >= 1.0:
                 continue
-            g = share * samples
-            i = min(int(g), samples - 1)
-            f = g - i
-            middle = 0.5 * (
-                top[i] + f * (top[i + 1] - top[i]) + bottom[i] + f * (bottom[i + 1] - bottom[i])
-            )
+            middle = 0.5 * (high + low)
             d = (v - middle) / width
             if abs(d) > 3.0:
                 continue
