@@ -23,8 +23,8 @@ def _decode_threads() -> int:
 class PacingConfig:
     """When frames are made. All times in microseconds of the monotonic clock."""
 
-    grid_us: int = 10_000  # actors tick on multiples of this, so that their steps can be batched
-    jitter_us: int = 4_000  # a line begins this much after its first frame's audio is there
+    grid_us: int = 5_000  # actors tick on multiples of this, so that their steps can be batched
+    jitter_us: int = 2_000  # a line begins this much after its first frame's audio is there
     grace_us: int = 12_000  # a frame waits this long for late audio before it counts as underrun
     min_gap_us: int = 16_000  # between two frames of one actor, when a line's start moves its tick
     max_catch_up_frames: int = 25  # motion steps made up for in one tick after a stall
