@@ -63,7 +63,7 @@ def test_the_first_screen_has_a_picture_and_the_two_commands():
     screen = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:40])
     assert "python dev.py demo" in screen
     assert "python dev.py test" in screen
-    assert "docs/images/demo.png" in screen
+    assert "docs/images/demo.jpg" in screen
 
 
 def test_links_between_the_papers_lead_somewhere():
