@@ -3,8 +3,9 @@
 Run from `models/`: `python -m training.face_basis --facekit ict_facekit.npz --measured
 mp478_expression_basis.npz`. Each landmark follows one vertex of the head model (USC ICT-FaceKit,
 MIT); the vertex is chosen near the measured correspondence so that its motion agrees with the
-motion that the landmarker sees on renders. The result is symmetrised and
-lightly smoothed: a fitted basis, not a mesh. Axes: x image right, y down, z away from the camera; unit: outer-eye-corner distance (iod).
+motion that the landmarker sees on renders. The result is symmetrised and lightly smoothed: a
+fitted basis, not a mesh. Axes: x image right, y down, z away from the camera; unit:
+outer-eye-corner distance (iod).
 """
 
 from __future__ import annotations
