@@ -42,7 +42,7 @@ LIGHT_RANGE = (0.40, 1.12)
 LOWER_TEETH_LOWER_IOD = 0.02
 TINT_SHARE = 0.6
 NARROW_IS_DARK_IOD = 0.15  # little light enters a mouth that is open less than this
-DARKEST, DARKEST_BESIDE_OWN = 0.66, 0.85
+DARKEST, DARKEST_BESIDE_OWN = 0.78, 0.9
 LIP_SHADOW_IOD = 0.055
 OWN_FADE_IOD = 0.012  # a mouth that shows no teeth keeps its own pixels this far into an opening
 NEUTRAL_TEETH = np.array([226.0, 214.0, 196.0])
@@ -143,7 +143,7 @@ def _inside(
             _mix(upper, cx, cy, colour)
             share = min(max(s / length, 0.0), 1.0)
             ends = min(share, 1.0 - share)
-            shade = 1.0 - 0.45 * np.exp(-max(v - high, 0.0) / shadow_px)
+            shade = 1.0 - 0.36 * np.exp(-max(v - high, 0.0) / shadow_px)
             shade *= 0.35 + 0.65 * min(ends * 5.0, 1.0)
             keep = 0.0
             if own_keep > 0.0:
