@@ -27,7 +27,6 @@ from mien.models.codec.sheet import Sheet
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
-I32 = NDArray[np.int32]
 
 FRAME_SIZE_PX = 512
 FACE_GRID, SHEET_GRID = 256, 64  # flow cells across the frame
@@ -57,7 +56,6 @@ class FaceMesh:
         fan = np.stack([back, np.roll(back, -1), np.full_like(back, middle)], 1)
         self.triangles = np.concatenate([face_basis().triangles, band, fan]).astype(np.int32)
         self.source = self._with_rim(landmarks, self.offset)
-        self.size = len(self.source)
 
     def posed(self, posed: Posed) -> F64:
         """Landmarks, rim and backing of a posed face, [N, 3] px."""

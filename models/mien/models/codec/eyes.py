@@ -112,7 +112,7 @@ def build_eye(portrait: F32, rig: Rig, eye: Eye) -> EyeLayer:
     y, x = np.mgrid[y0:y1, x0:x1].astype(np.float64)
     slit = opening(rig.landmarks[list(eye.upper), :2], rig.landmarks[list(eye.lower), :2], size)
     shape = box.shape[:2]
-    inside = coverage(slit, x.ravel(), y.ravel(), 1.0).reshape(shape).astype(np.float32)
+    inside = coverage(slit, x.ravel(), y.ravel()).reshape(shape).astype(np.float32)
     touched = cv2.dilate(inside, np.ones((5, 5), np.uint8)) > 0.02
     grey = cv2.cvtColor(box.astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
     radius = iris_disc(grey, inside, centre - (x0, y0), radius)

@@ -112,17 +112,16 @@ def opening(upper: F64, lower: F64, size: int, margin_px: float = 2.0) -> Openin
     )  # fmt: skip
 
 
-def coverage(shape: Opening, x: F64, y: F64, soft_px: float = 1.0) -> F64:
-    """How much of pixels at `x`, `y` [N] the opening covers, 0..1, its edges `soft_px` wide."""
+def coverage(shape: Opening, x: F64, y: F64) -> F64:
+    """How much of pixels at `x`, `y` [N] the opening covers, 0..1: `covered` for whole arrays."""
     rel_x, rel_y = x - shape.origin[0], y - shape.origin[1]
     s = rel_x * shape.along[0] + rel_y * shape.along[1]
     v = -rel_x * shape.along[1] + rel_y * shape.along[0]
     at = np.linspace(0.0, shape.length, SAMPLES)
     top, bottom = np.interp(s, at, shape.top), np.interp(s, at, shape.bottom)
-    inside = np.clip((v - top) / soft_px + 0.5, 0, 1) * np.clip((bottom - v) / soft_px + 0.5, 0, 1)
-    thick = np.clip((bottom - top) / soft_px, 0.0, 1.0)
-    ends = np.clip(s / soft_px + 0.5, 0, 1) * np.clip((shape.length - s) / soft_px + 0.5, 0, 1)
-    return np.asarray(inside * thick * ends)
+    inside = np.clip(v - top + 0.5, 0, 1) * np.clip(bottom - v + 0.5, 0, 1)
+    ends = np.clip(s + 0.5, 0, 1) * np.clip(shape.length - s + 0.5, 0, 1)
+    return np.asarray(inside * ends * np.clip(bottom - top, 0, 1))
 
 
 @njit(inline="always")
