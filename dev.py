@@ -1,4 +1,4 @@
-"""One door for people and CI: `python dev.py demo | test | check | bench`.
+"""One door for people and CI: `python dev.py demo | test | check | bench | train`.
 
 Knows how to make `.venv`, what each command needs in it, and how to run it. Refuses to know
 anything that needs more than the standard library, so that it runs on a bare Python.
@@ -45,7 +45,11 @@ COMMANDS = {
     "test": Command(frozenset({"daemon", "dev"}), "run the test suite (arguments go to pytest)"),
     "check": Command(frozenset({"daemon", "dev"}), "ruff, mypy --strict, buf lint"),
     "bench": Command(frozenset({"daemon"}), "measure this machine (arguments go to mien bench)"),
+    "train": Command(
+        frozenset({"daemon", "train"}), "train motion: from nothing to weights (hours; resumes)"
+    ),
 }
+TRAININGS = {"motion": "training.motion.train"}  # what `train` takes first, and what runs
 
 
 def say(text: str) -> None:
@@ -214,12 +218,20 @@ def check() -> int:
     return 1 if failed else 0
 
 
+def check_training(rest: Sequence[str]) -> None:
+    """Raises SetupError for a training that there is not, before an hour of installing."""
+    if not rest or rest[0] not in TRAININGS:
+        raise SetupError(f"train what? python dev.py train {'|'.join(TRAININGS)} [...]")
+
+
 def perform(command: str, rest: Sequence[str]) -> int:
     """Do what was asked, with everything it needs in place."""
     if command == "check":
         return check()
     if command == "test":
         return run_tool("pytest", *rest)
+    if command == "train":
+        return run_tool(TRAININGS[rest[0]], *rest[1:])
     if command == "demo":
         return run_tool("mien.backend.demo", *rest)
     return run_tool("mien.backend.cli", "bench", *rest)
@@ -234,10 +246,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("command", choices=COMMANDS, metavar="demo|test|check|bench")
+    parser.add_argument("command", choices=COMMANDS, metavar="demo|test|check|bench|train")
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="passed on to what runs")
     options = parser.parse_args(arguments)
     try:
+        if options.command == "train":
+            check_training(options.rest)
         ensure(COMMANDS[options.command].extras)
     except SetupError as problem:
         print(f"dev.py: {problem}", file=sys.stderr)

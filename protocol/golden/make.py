@@ -83,6 +83,7 @@ def requests() -> dict[str, pb.Request]:
         "stats": pb.Stats(),
         "heartbeat": pb.Heartbeat(),
         "shutdown": pb.Shutdown(),
+        "spawn_actor_no_frames": pb.SpawnActor(character_id="c1", curves=True, no_frames=True),
     }
     made = {}
     for number, (name, body) in enumerate(bodies.items(), 1):
@@ -147,7 +148,19 @@ def replies() -> dict[str, pb.Reply]:
             ],
             cpu_fraction=0.25,
             memory_bytes=2**28,
+            motion=pb.MotionStats(
+                source="diffusion",
+                runtime="openvino",
+                steps=2,
+                full_steps=4,
+                step_drops=1,
+                reduced_blocks=50,
+                late_blocks=3,
+                batch_p50_ms=6.5,
+                batch_p95_ms=9.25,
+            ),
         ),
+        "actor_spawned_no_frames": pb.ActorSpawned(actor_id=8),
     }
     made = {}
     for number, (name, body) in enumerate(bodies.items(), 1):
@@ -164,7 +177,7 @@ def data_messages() -> dict[str, tuple[wire.DataMessage, bytes]]:
         "audio_large_numbers": (wire.Audio(1, MAX_ACTOR_ID, MAX_ID, MAX_ID, MAX_ID, 0, 1), b""),
         "doorbell": (wire.Doorbell(1, 7, 1000, 5, 9, 80_000, 1), b""),
         "doorbell_before_zero": (wire.Doorbell(1, 7, 1, 0, 0, -40_000, 2 | 4), b""),
-        "curves": (wire.Curves(1, 7, 1000, 80_000), curves),
+        "curves": (wire.Curves(1, 7, 1000, 80_000, 9, 1), curves),
         "line_started": (wire.LineEvent(1, 7, 9, wire.LineEventKind.STARTED, 0), b""),
         "line_ended": (wire.LineEvent(1, 7, 9, wire.LineEventKind.ENDED, 2_000_000), b""),
         "line_interrupted": (wire.LineEvent(1, 7, 9, wire.LineEventKind.INTERRUPTED, 5), b""),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mien.backend.config import DaemonConfig
 from mien.backend.daemon import Daemon
+from mien.backend.motion import MotionChoice
 from mien.protocol.errors import MienError
 
 if __name__ == "__main__":
@@ -18,6 +19,7 @@ if __name__ == "__main__":
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     options = json.loads(sys.argv[1])
     options["run_dir"] = Path(options["run_dir"])
+    options["motion"] = MotionChoice(**options.get("motion", {}))
     try:
         Daemon(DaemonConfig(**options)).run()
     except MienError as error:

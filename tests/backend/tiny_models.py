@@ -84,7 +84,7 @@ class TinyModels:
     def warm(self):
         pass
 
-    def generator(self):
+    def generator(self, choice):
         return TinyMotion()
 
     def ears(self, pcm):

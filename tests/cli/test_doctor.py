@@ -11,7 +11,8 @@ from mien.backend.cli import main
 def test_the_report_is_json_and_names_what_mien_uses(capsys):
     assert main(["doctor", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["uses"]["motion"] == "SignalMotion"
+    assert report["uses"]["motion"].startswith("diffusion, ")
+    assert "openvino" in report["uses"]["motion"]
     assert report["encoders"]["libx264"] and report["encoders"]["aac"]
     assert report["cores"] >= 1
     assert {ring["kind"] for ring in report["rings"]} >= {"cuda-ipc", "external"}
@@ -22,7 +23,7 @@ def test_the_report_is_json_and_names_what_mien_uses(capsys):
 def test_the_report_for_people_says_the_same(capsys):
     assert main(["doctor"]) == 0
     shown = capsys.readouterr().out
-    assert "SignalMotion" in shown
+    assert "diffusion" in shown
     assert "libx264" in shown
 
 
@@ -34,6 +35,16 @@ def test_opencv_that_does_not_load_is_a_problem_with_a_remedy(monkeypatch):
     version, problem = doctor_module.opencv_state()
     assert version == ""
     assert "apt-get install libgl1" in problem
+
+
+def test_a_diffusion_source_that_does_not_work_is_a_problem_with_a_way_out(monkeypatch):
+    def fail(choice):
+        raise ValueError("there are no motion weights")
+
+    monkeypatch.setattr("mien.backend.motion.MotionChoice.make", fail)
+    motion, problem = doctor_module.motion_state()
+    assert "--motion signal" in motion
+    assert "no motion weights" in problem
 
 
 def test_no_driver_means_no_cards(monkeypatch):
@@ -49,7 +60,7 @@ def test_help_needs_nothing_heavy():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert "loaded [] 0" in run.stdout, run.stdout + run.stderr
-    for command in ("enroll", "render", "say", "serve", "doctor", "top", "bench"):
+    for command in ("enroll", "render", "say", "serve", "doctor", "top", "bench", "eval"):
         assert command in run.stdout
 
 

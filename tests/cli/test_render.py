@@ -14,8 +14,14 @@ FRAME_S = 0.04
 
 
 def rendered(capsys, character_file, sound, out, *more):
-    arguments = ["render", character_file, sound, "-o", out, "--json", *more]
-    assert main([str(argument) for argument in arguments]) == 0
+    """Figures of a rendering by the quick source; what is tested here is the same for all."""
+    return figures_of(
+        capsys, "render", character_file, sound, "-o", out, "--motion", "signal", *more
+    )
+
+
+def figures_of(capsys, *arguments):
+    assert main([str(argument) for argument in (*arguments, "--json")]) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -108,7 +114,8 @@ def test_silence_renders_a_face_at_rest_that_lives(capsys, tmp_path, character_f
 
 
 def test_figures_without_json_are_lines_of_text(capsys, tmp_path, character_file, line):
-    assert main(["render", str(character_file), str(line(0.2)), "-o", f"{tmp_path}/f/"]) == 0
+    words = ["-o", f"{tmp_path}/f/", "--motion", "signal"]
+    assert main(["render", str(character_file), str(line(0.2)), *words]) == 0
     assert "frames per second" in capsys.readouterr().out
 
 

@@ -112,6 +112,21 @@ def test_arguments_reach_what_runs(dev, calls):
     )  # fmt: skip
 
 
+def test_training_installs_what_it_needs_and_passes_its_arguments_on(dev, calls):
+    assert dev.main(["train", "motion", "--hours", "2", "--help"]) == 0
+    assert installs(calls)[0][-1] == ".[daemon,train]"
+    assert calls[-1][1:] == ("-m", "training.motion.train", "--hours", "2", "--help")
+
+
+@pytest.mark.parametrize("rest", [[], ["a", "dragon"], ["--help"]])
+def test_a_training_it_does_not_know_is_refused_before_anything_is_installed(
+    dev, calls, rest, capsys
+):
+    assert dev.main(["train", *rest]) == 2
+    assert "train motion" in capsys.readouterr().err
+    assert calls == []
+
+
 def test_the_exit_status_is_that_of_what_ran(dev, calls, monkeypatch):
     monkeypatch.setattr(dev, "run", lambda *command, cwd=None: 5 if "pytest" in command else 0)
     assert dev.main(["test"]) == 5

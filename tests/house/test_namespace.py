@@ -19,6 +19,12 @@ MAY_IMPORT = {
     "models": {"models"},
     "protocol": {"protocol"},
 }
+# `mien eval` judges models with what trained them, where the repository is at hand.
+MAY_TRAIN = {COMPONENTS["backend"] / "evaluate.py"}
+# The form of the motion networks that is trained, and runs where somebody asks for it.
+MAY_USE_TORCH = {
+    COMPONENTS["models"] / "motion/diffusion" / name for name in ("network.py", "torch_runtime.py")
+}
 DISTRIBUTION_OF = {
     "PIL": "pillow",
     "cv2": "opencv-contrib-python",
@@ -31,9 +37,10 @@ def sources(component):
     return sorted(COMPONENTS[component].rglob("*.py"))
 
 
-def imported_modules(path):
-    """Every absolute module name that a file imports, wherever in the file it does."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imported_modules(path, *, at_once=False):
+    """Every absolute module name that a file imports, wherever it does, or only when imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -86,7 +93,15 @@ def test_no_import_is_relative(component):
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_no_component_imports_the_training_code(component):
     for path in sources(component):
-        assert not [m for m in imported_modules(path) if m.split(".")[0] == "training"], path
+        found = imported_modules(path, at_once=path in MAY_TRAIN)
+        assert not [m for m in found if m.split(".")[0] == "training"], path
+
+
+def test_only_the_command_line_knows_the_evaluation():
+    knows = {
+        path for path in sources("backend") if "mien.backend.evaluate" in imported_modules(path)
+    }
+    assert knows == {COMPONENTS["backend"] / "cli/app.py"}
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -99,6 +114,8 @@ def test_every_import_of_a_third_party_is_declared(component):
         for path in sources(component)
         for top in (module.split(".")[0] for module in imported_modules(path))
         if top != "mien"
+        and not (top == "torch" and path in MAY_USE_TORCH)
+        and not (top == "training" and path in MAY_TRAIN)
         and top not in sys.stdlib_module_names
         and DISTRIBUTION_OF.get(top, top) not in declared
     }
@@ -117,6 +134,17 @@ def test_everything_that_the_daemon_extra_declares_is_imported():
 
 def test_the_daemon_extra_does_not_ask_for_torch():
     assert "torch" not in extras()["daemon"] | extras()["base"]
+
+
+def test_the_default_motion_source_needs_no_torch():
+    code = (
+        "import sys; sys.modules['torch'] = None;"  # whatever imports it fails
+        "import mien.models.motion.diffusion.generator,"
+        " mien.models.motion.diffusion.openvino_runtime, mien.models.motion.source;"
+        "print('fine')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.stdout.strip() == "fine", run.stderr
 
 
 def test_importing_the_client_brings_in_nothing_heavy():

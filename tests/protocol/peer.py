@@ -275,7 +275,8 @@ class Peer:
             bell = wire.Doorbell(1, actor.actor_id, frame_id, slot, line_id, pts, int(flags))
             self.tell(actor, bell)
             if actor.curves:
-                self.tell(actor, wire.Curves(1, actor.actor_id, frame_id, pts), bytes(58 * 4))
+                head = wire.Curves(1, actor.actor_id, frame_id, pts, line_id, int(flags))
+                self.tell(actor, head, bytes(58 * 4))
 
     def speak(self, actor: Actor, line: Line) -> None:
         """Takes a step of sound; faster than life, so that tests are quick."""

@@ -19,7 +19,7 @@ flags = st.integers(0, 2**32 - 1)
 
 daemon_messages = st.one_of(
     st.builds(wire.Doorbell, st.just(1), actors, counts, st.integers(0, 63), counts, micros, flags),
-    st.builds(wire.Curves, st.just(1), actors, counts, micros),
+    st.builds(wire.Curves, st.just(1), actors, counts, micros, counts, flags),
     st.builds(wire.LineEvent, st.just(1), actors, ids, st.sampled_from(wire.LineEventKind), micros),
     st.builds(
         wire.DataError,
@@ -120,6 +120,13 @@ def test_a_payload_of_the_wrong_length_is_refused(payload_bytes):
             wire.decode_from_daemon(frames)
         with pytest.raises(WireError):
             wire.encode(message, bytes(payload_bytes))
+
+
+def test_curves_of_before_they_named_their_line_are_still_read():
+    header = msgspec.msgpack.encode([3, 1, 7, 1000, 80_000])
+    message, _ = wire.decode_from_daemon([header, bytes(wire.CURVES_BYTES)])
+    assert (message.actor, message.frame_id, message.pts_us) == (7, 1000, 80_000)
+    assert (message.line, message.flags) == (0, 0)
 
 
 def test_a_chunk_over_the_limit_is_too_large():

@@ -117,6 +117,11 @@ class Actor:
             self._cues[self.line.line_id].add(cue, now_us + max(cue.pts_us, 0))
 
     @property
+    def shown_due_us(self) -> int:
+        """When the newest frame of this tick was due."""
+        return self._last_us
+
+    @property
     def clock_us(self) -> int:
         """The actor's own clock."""
         return self._frames * FRAME_US
@@ -332,6 +337,6 @@ class Actor:
         self._shot = Shot(dynamics, pose, line_id, pts_us, flags, due_us, heard_us, told)
 
     def _heard_us(self, line: Line, frame: int) -> int:
-        arrival_us = line.arrival_us(frame + self._script.lookahead)
+        arrival_us = line.arrival_us(self._script.last_hop(frame))
         recent = arrival_us is not None and arrival_us > self._last_us - FRAME_US
         return arrival_us if recent and arrival_us is not None else self._last_us

@@ -24,6 +24,7 @@ from mien.backend.performance import Performance
 from mien.backend.ring_journal import RingJournal
 from mien.backend.rings import Ring, RingChooser, RingRequest
 from mien.backend.rings.choice import Choice
+from mien.backend.rings.none import NoDecoder, NoRing
 from mien.backend.stage import Stage, StagedActor
 from mien.backend.workshop import Bench, Workshop
 from mien.models.motion.limits import PoseLimits
@@ -131,7 +132,7 @@ class Casting:
         character = session.characters.get(body.character_id)
         if character is None:
             raise NotFoundError(f"character {body.character_id!r} was not loaded in this session")
-        choice = self._rings.choose(body.ring.kinds)
+        choice = None if body.no_frames else self._rings.choose(body.ring.kinds)
         size_px = body.ring.size_px or self._config.frame_px
         geometry = Geometry(body.ring.slots or self._config.ring_slots, size_px, size_px)
         actor_id = self._stage.reserve()
@@ -139,15 +140,18 @@ class Casting:
             self._outbox,
             session.key,
             actor_id,
-            body.curves,
+            body.curves or body.no_frames,
+            not body.no_frames,
             lambda line_id: self._stage.line_over(actor_id, line_id),
         )
 
         def prepare() -> Canvas:
             self._performance.wait_ready(_READY_TIMEOUT_S)
+            retry_us = self._config.pacing.hold_retry_us
+            if choice is None:
+                return Canvas(actor_id, NoDecoder(), NoRing(), news.shown, retry_us)
             decoder = self._models.decoder(character, size_px)
             ring = self._make_ring(choice, actor_id, geometry)
-            retry_us = self._config.pacing.hold_retry_us
             return Canvas(actor_id, decoder, ring, news.shown, retry_us)
 
         def enter(canvas: Canvas) -> control.ReplyBody:
@@ -159,12 +163,13 @@ class Casting:
                     session.key,
                     session.client_name,
                     character.name,
-                    choice.kind,
+                    choice.kind if choice else pb.RING_KIND_UNSPECIFIED,
                     canvas,
                     news,
                 )
             )
-            return pb.ActorSpawned(actor_id=actor_id, ring=self._ring_info(choice, canvas.ring))
+            ring = self._ring_info(choice, canvas.ring) if choice else None
+            return pb.ActorSpawned(actor_id=actor_id, ring=ring)
 
         try:
             self._job(

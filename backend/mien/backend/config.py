@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mien.backend.motion import MotionChoice
 from mien.protocol import limits
 
 FRAME_US = 40_000  # 25 Hz, the rate of the motion models
@@ -32,6 +33,20 @@ class PacingConfig:
 
 
 @dataclass(frozen=True)
+class StepsConfig:
+    """When the diffusion source takes fewer denoising steps. Shares are of one core's time."""
+
+    window_us: int = 1_000_000  # looked back over
+    most_share: float = 0.6  # going into motion: more is too much, since frames must be drawn too
+    some_share: float = 0.25  # from here on late motion is motion's own fault
+    late_blocks: int = 3  # in a window, ready later than `late_us` after their frame was due
+    late_us: int = 20_000
+    room_share: float = 0.4  # what more steps may come to, by what fewer take
+    patience_us: int = 3_000_000  # before more steps are tried again; doubled when that was hasty
+    most_patience_us: int = 60_000_000
+
+
+@dataclass(frozen=True)
 class DaemonConfig:
     """One daemon. `tcp` is None for `ipc://` in the run directory, else "[HOST:]PORT"."""
 
@@ -49,4 +64,6 @@ class DaemonConfig:
     decode_threads: int = field(default_factory=_decode_threads)
     enrolment_timeout_s: float = 120.0
     models: str = "mien.backend.modelset:RealModels"  # module:class of what performs
+    motion: MotionChoice = field(default_factory=MotionChoice)
+    steps: StepsConfig = field(default_factory=StepsConfig)
     pacing: PacingConfig = field(default_factory=PacingConfig)

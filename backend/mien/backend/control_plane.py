@@ -15,7 +15,7 @@ from mien.backend.casting import Casting
 from mien.backend.clock import now_us
 from mien.backend.config import DaemonConfig
 from mien.backend.leases import Leases, Session
-from mien.backend.meters import ProcessMeter
+from mien.backend.meters import ProcessMeter, quantile_ms
 from mien.backend.outbox import Answer, Errand, Outbox, Ticket
 from mien.backend.performance import ActorLook, Performance
 from mien.backend.rings import RingChooser
@@ -25,6 +25,7 @@ from mien.protocol import control_pb2 as pb
 from mien.protocol.checks import check_request
 from mien.protocol.errors import InternalError, MienError, UnsupportedVersionError
 from mien.protocol.limits import (
+    CAPABILITIES,
     DEFAULT_FADE_MS,
     MAX_AUDIO_CHUNK_BYTES,
     MAX_CONTROL_BYTES,
@@ -146,6 +147,7 @@ class ControlPlane:
             limits=self._limits(),
             engine_profile=self._identity.profile,
             ring_kinds=self._rings.kinds,
+            capabilities=CAPABILITIES,
         )
 
     def _limits(self) -> pb.Limits:
@@ -216,6 +218,7 @@ class ControlPlane:
             memory_bytes=self._process.memory_bytes(),
             sessions=len(self._leases),
             characters=self._casting.characters,
+            motion=self._motion(),
         )
         for actor in self._stage:
             look = looks.get(actor.actor_id, ActorLook(0, 0, 0))
@@ -236,3 +239,17 @@ class ControlPlane:
                 buffered_audio_us=look.buffered_audio_us,
             )
         return reply
+
+    def _motion(self) -> pb.MotionStats:
+        choice = self._config.motion
+        motion = pb.MotionStats(source=choice.source)
+        figures = self._performance.look_at_motion()
+        if figures is None:
+            return motion
+        motion.steps, motion.full_steps = figures.steps, figures.full_steps
+        motion.runtime = choice.runtime if figures.full_steps else ""
+        motion.step_drops = figures.step_drops
+        motion.reduced_blocks, motion.late_blocks = figures.reduced_blocks, figures.late_blocks
+        motion.batch_p50_ms = quantile_ms(figures.batch_us, 0.5)
+        motion.batch_p95_ms = quantile_ms(figures.batch_us, 0.95)
+        return motion

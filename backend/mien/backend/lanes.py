@@ -16,6 +16,7 @@ import numpy as np
 from mien.models.motion.types import F32, HOP_SAMPLES, Controls, MotionGenerator, MotionState
 
 BUCKET_LANES = 8
+_BATCHES = (1, 2, 4, BUCKET_LANES)  # sizes that generators compute a bucket's lanes in
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class LaneBuckets:
     """Grows by whole buckets; a lane that was freed is used again."""
 
     def __init__(self, generator: MotionGenerator) -> None:
-        self._generator = generator
+        self._full = self._generator = generator
         self._states: list[MotionState] = []
         self._free: list[Lane] = []
 
@@ -74,6 +75,21 @@ class LaneBuckets:
     def lane_bytes(self) -> int:
         """Memory of one lane's state."""
         return _array_bytes(self._states[0]) // BUCKET_LANES if self._states else 0
+
+    def warm(self) -> None:
+        """Has the generator compile for every number of lanes, so that no live block waits for it.
+
+        Raises what the generator raises.
+        """
+        warm = getattr(self._generator, "warm", None)
+        if warm is not None:
+            warm(_BATCHES)
+
+    def take_steps(self, steps: int) -> None:
+        """From now on with so many denoising steps; states go on as they are."""
+        with_steps = getattr(self._full, "with_steps", None)
+        if with_steps is not None:
+            self._generator = with_steps(steps)
 
     def step(self, feeds: Mapping[Lane, Feed]) -> dict[Lane, Block | Exception]:
         """One block for every lane in `feeds`, a batch a bucket."""

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mien.backend.clock import now_us
@@ -56,12 +57,13 @@ class ActorMeter:
             self.frames,
             self.dropped,
             self.deadline_misses,
-            _quantile_ms(ordered, 0.5),
-            _quantile_ms(ordered, 0.95),
+            quantile_ms(ordered, 0.5),
+            quantile_ms(ordered, 0.95),
         )
 
 
-def _quantile_ms(ordered: list[int], q: float) -> float:
+def quantile_ms(ordered: Sequence[int], q: float) -> float:
+    """A quantile, in milliseconds, of microseconds in ascending order; 0 of none."""
     return ordered[min(int(q * len(ordered)), len(ordered) - 1)] / 1000 if ordered else 0.0
 
 

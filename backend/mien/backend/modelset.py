@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 
 from mien.backend.line import Ears, PcmFormat
+from mien.backend.motion import MotionChoice
 from mien.models.motion.types import COEFFICIENTS, F32, MotionGenerator
 from mien.protocol.errors import CharacterFileInvalidError, InvalidArgumentError
 
@@ -43,7 +44,7 @@ class ModelSet(Protocol):
     def warm(self) -> None:
         """Imports and prepares whatever would delay the first frame."""
 
-    def generator(self) -> MotionGenerator:
+    def generator(self, choice: MotionChoice) -> MotionGenerator:
         """A motion generator; one for the whole stage."""
 
     def ears(self, pcm: PcmFormat) -> Ears:
@@ -98,12 +99,9 @@ class RealModels:
 
         warm()
 
-    def generator(self) -> MotionGenerator:
-        """The signal-level generator."""
-        from mien.models.motion import SignalMotion
-
-        # Each generator steps only states that it made itself: narrower than the protocol says.
-        return cast(MotionGenerator, SignalMotion())
+    def generator(self, choice: MotionChoice) -> MotionGenerator:
+        """The generator that was chosen. Raises what the models say when it is not to be had."""
+        return choice.make()
 
     def ears(self, pcm: PcmFormat) -> Ears:
         """A decoder and a resampler."""

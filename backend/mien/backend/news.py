@@ -31,16 +31,18 @@ class News:
         session: bytes,
         actor_id: int,
         curves: bool,
+        frames: bool,
         line_over: Callable[[int], None],
     ) -> None:
         self._outbox = outbox
         self._session = session
         self._actor_id = actor_id
         self._curves = curves
+        self._frames = frames
         self._line_over = line_over
 
     def shown(self, drawn: Drawn) -> None:
-        """A frame is in the ring: the doorbell, its curves if wanted, what happened with it."""
+        """A frame was made: its doorbell and curves as wanted, and what happened with it."""
         if drawn.error is not None:
             self.error(0, wire.DataErrorCode.INTERNAL, held_message(drawn.error))
         if drawn.frame_id:
@@ -68,20 +70,14 @@ class News:
         self._send(wire.DataError(DATA_VERSION, self._actor_id, line_id, code, next_seq, text))
 
     def _ring_bell(self, drawn: Drawn) -> None:
-        shot, frame_id = drawn.shot, drawn.frame_id
-        bell = wire.Doorbell(
-            DATA_VERSION,
-            self._actor_id,
-            frame_id,
-            drawn.slot,
-            shot.line_id,
-            shot.pts_us,
-            int(drawn.flags),
-        )
-        self._outbox.put(DataOut(self._session, bell, losable=True))
+        shot, frame_id, flags = drawn.shot, drawn.frame_id, int(drawn.flags)
+        me, line, pts_us = self._actor_id, shot.line_id, shot.pts_us
+        if self._frames:
+            bell = wire.Doorbell(DATA_VERSION, me, frame_id, drawn.slot, line, pts_us, flags)
+            self._outbox.put(DataOut(self._session, bell, losable=True))
         if self._curves:
             values = np.concatenate([shot.dynamics, shot.pose]).astype("<f4").tobytes()
-            head = wire.Curves(DATA_VERSION, self._actor_id, frame_id, shot.pts_us)
+            head = wire.Curves(DATA_VERSION, me, frame_id, pts_us, line, flags)
             self._outbox.put(DataOut(self._session, head, values, losable=True))
 
     def _send(self, message: wire.DaemonMessage) -> None:

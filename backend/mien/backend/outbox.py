@@ -1,7 +1,7 @@
 """What the other threads want sent: the way to the I/O thread, which owns the sockets.
 
 Knows how to hand messages over without waiting, and how to wake the I/O thread. Bounded: when the
-I/O thread cannot keep up, doorbells are lost (the ring still has the frames), nothing else.
+I/O thread cannot keep up, the oldest doorbells and curves are lost, nothing else.
 """
 
 from __future__ import annotations
@@ -77,13 +77,21 @@ class Outbox:
         with self._lock:
             if isinstance(item, DataOut) and item.losable:
                 if self._losable >= _MAX_LOSABLE:
-                    self.lost += 1
-                    return
+                    self._lose_oldest()
                 self._losable += 1
             was_empty = not self._items
             self._items.append(item)
         if was_empty:
             self.wake()
+
+    def _lose_oldest(self) -> None:
+        """What is newest matters: the oldest message that may be lost makes room."""
+        for i, item in enumerate(self._items):
+            if isinstance(item, DataOut) and item.losable:
+                del self._items[i]
+                self._losable -= 1
+                self.lost += 1
+                return
 
     def wake(self) -> None:
         """Has the I/O thread look."""

@@ -23,7 +23,9 @@ from mien.backend.drawing import Canvas, DrawingThreads
 from mien.backend.lanes import Lane, LaneBuckets
 from mien.backend.line import Line
 from mien.backend.modelset import ModelSet
+from mien.backend.motion import steps_of
 from mien.backend.news import News, held_message
+from mien.backend.steps import StepBudget, StepFigures
 from mien.models.motion.limits import PoseLimits
 from mien.models.motion.types import MotionGenerator
 from mien.protocol import wire
@@ -137,6 +139,10 @@ class Performance:
         """Ends what an actor says. Returns (line, pts), 0 if nothing was said."""
         return self.actor(actor_id).interrupt(fade_us)
 
+    def look_at_motion(self) -> StepFigures | None:
+        """Figures of what moves all actors; None before there is anything. From any thread."""
+        return self._budget.figures() if self._ready.is_set() and self._failure is None else None
+
     def look(self, actor_id: int) -> ActorLook:
         """Figures of one actor."""
         performer = self._performers.get(actor_id)
@@ -166,8 +172,10 @@ class Performance:
         sys.setswitchinterval(0.001)
         try:
             self._models.warm()
-            self._generator: MotionGenerator = self._models.generator()
+            self._generator: MotionGenerator = self._models.generator(self._config.motion)
             self._lanes = LaneBuckets(self._generator)
+            self._lanes.warm()
+            self._budget = StepBudget(steps_of(self._generator), self._config.steps)
             self._drawing = DrawingThreads(self._config.decode_threads)
         except Exception as error:  # told to everyone who wants an actor
             _LOG.exception("the models cannot be loaded")
@@ -178,7 +186,8 @@ class Performance:
         gc.collect()
         gc.freeze()
         self._ready.set()
-        _LOG.info("models ready: %s", self._models.profile)
+        words = self._config.motion.words(self._generator)
+        _LOG.info("models ready: %s, motion by %s", self._models.profile, words)
         try:
             while self._wait():
                 self._run_notes()
@@ -212,11 +221,15 @@ class Performance:
         due = [p for p in self._performers.values() if p.actor.due_us <= at_us]
         for performer in due:
             self._guard(performer, at_us, lambda p: p.actor.plan(at_us))
-        while hungry := [p for p in due if self._guard(p, at_us, _wants_block)]:
-            self._step(hungry, at_us)
-        for performer in sorted(due, key=lambda p: p.actor.due_us):
-            self._guard(performer, at_us, self._mind_line)
-            self._guard(performer, at_us, self._dispatch)
+        while due:
+            hungry = [p for p in due if self._guard(p, at_us, _wants_block)]
+            # Who has its frame gets it drawn at once: nobody waits for one that catches up.
+            for performer in sorted((p for p in due if p not in hungry), key=_due_us):
+                self._guard(performer, at_us, self._mind_line)
+                self._guard(performer, at_us, self._dispatch)
+            if hungry:
+                self._step(hungry, at_us)
+            due = hungry
 
     @staticmethod
     def _guard(
@@ -236,13 +249,26 @@ class Performance:
             if seed is not None:
                 self._lanes.reset(performer.lane, seed)
         feeds = {p.lane: p.actor.script.feed(p.actor.clock_frame) for p in hungry}
+        began_us = now_us()
         made = self._lanes.step(feeds)
+        self._count(hungry, began_us)
         for performer in hungry:
             block = made[performer.lane]
             if isinstance(block, Exception):
                 self._fail(performer, block, at_us)
             else:
                 performer.actor.script.give(block)
+
+    def _count(self, hungry: list[Performer], began_us: int) -> None:
+        """Has the cost of a batch weighed, and other steps taken if need be."""
+        at_us = now_us()
+        limit_us = at_us - self._config.steps.late_us
+        late = sum(p.actor.shown_due_us < limit_us for p in hungry)
+        before = self._budget.steps
+        steps = self._budget.spent(at_us, at_us - began_us, len(hungry), late)
+        if steps is not None:
+            _LOG.info("motion takes %d denoising steps instead of %s", steps, before)
+            self._lanes.take_steps(steps)
 
     def _fail(self, performer: Performer, error: Exception, at_us: int) -> None:
         actor = performer.actor
@@ -277,3 +303,7 @@ class Performance:
 
 def _wants_block(performer: Performer) -> bool:
     return performer.actor.wants_block()
+
+
+def _due_us(performer: Performer) -> int:
+    return performer.actor.due_us

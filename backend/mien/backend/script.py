@@ -72,13 +72,16 @@ class Script:
 
     @property
     def hops_to_begin(self) -> int:
-        """How many hops a line needs before its first frame can be made."""
-        return -(-(self.lookahead + 1) // self._block) * self._block
+        """How many hops a line needs before it can begin, and go on while sound comes in time.
 
-    @property
-    def block_frames(self) -> int:
-        """Frames of one step."""
-        return self._block
+        The first frame of a block waits for the sound of the whole block and the look-ahead. A
+        line that began as soon as its own first frame could be made might wait for the second.
+        """
+        return self.lookahead + self._block
+
+    def last_hop(self, frame: int) -> int:
+        """The newest hop of a line that its frame `frame` was made from."""
+        return ((frame + self.lookahead) // self._block + 1) * self._block - 1
 
     def begin(self, line: Line, controls: LineControls) -> None:
         """The next hop is the line's first; the caller resets the generator's lane."""

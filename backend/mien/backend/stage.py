@@ -109,7 +109,8 @@ class Stage:
         for line in actor.lines.values():
             line.discard()
         self._performance.post(lambda: self._performance.remove(actor.actor_id), must=True)
-        self._journal.forget(actor.canvas.ring.name)
+        if actor.canvas.ring.name:
+            self._journal.forget(actor.canvas.ring.name)
 
     def leave_all(self, session: bytes) -> int:
         """All actors of a session go. Returns how many."""

@@ -38,7 +38,7 @@ from mien.protocol.frames import Curves, Frame
 from mien.protocol.limits import PROTOCOL_VERSION
 from mien.protocol.line import LineHandle
 from mien.protocol.states import ActorState, LineState, LinkState
-from mien.protocol.stats import ActorStats, Stats
+from mien.protocol.stats import ActorStats, MotionStats, Stats
 from mien.protocol.wire import FrameFlag
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "LineState",
     "LinkState",
     "MienError",
+    "MotionStats",
     "NotFoundError",
     "NotOwnerError",
     "RequestTimeoutError",

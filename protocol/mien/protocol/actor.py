@@ -38,6 +38,7 @@ from mien.protocol.limits import DEFAULT_FADE_MS, MIN_CREDIT_BYTES
 from mien.protocol.line import LineHandle
 from mien.protocol.outbox import Outbox
 from mien.protocol.states import ActorState, LineState
+from mien.protocol.wire import FrameFlag
 
 if TYPE_CHECKING:
     from mien.protocol.client import CharacterRef
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("mien.client")
 
 _DOORBELLS = 64
+_KEPT_CURVES = 64
 _LOOK_S = 0.2  # without a doorbell for this long, the ring itself is looked at
 
 
@@ -57,6 +59,7 @@ class SpawnOptions:
     size_px: int = 0
     seed: int = 0
     curves: bool = False
+    frames: bool = True
 
 
 class Stage(Protocol):
@@ -100,6 +103,7 @@ class ActorHandle:
         self._reader: RingReader | None = None
         self._last: Frame | None = None  # of the ring of before
         self._curves: Curves | None = None
+        self._new_curves: deque[Curves] = deque(maxlen=_KEPT_CURVES)  # the oldest go first
         self._doorbells: deque[wire.Doorbell] = deque(maxlen=_DOORBELLS)
         self._lines: dict[int, LineHandle] = {}
 
@@ -189,9 +193,11 @@ class ActorHandle:
         """Every frame from now on, as it comes, but for those that were overwritten meanwhile.
 
         Ends when the actor is closed, or lost and not brought back by its client. Raises
-        RequestTimeoutError when
-        no frame comes for `timeout_s`.
+        RequestTimeoutError when no frame comes for `timeout_s`, InvalidArgumentError where the
+        actor was spawned without frames.
         """
+        if not self.options.frames:
+            raise InvalidArgumentError("the actor was spawned without frames: use watch_curves()")
         shown = 0
         shown_by: RingReader | None = None
         with self._changed:
@@ -211,6 +217,29 @@ class ActorHandle:
     def curves(self) -> Curves | None:
         """The newest coefficients and pose, if the actor was spawned with `curves=True`."""
         return self._curves
+
+    def watch_curves(self, timeout_s: float | None = None) -> Iterator[Curves]:
+        """Coefficients and pose of every frame from now on, as they come.
+
+        Who is slower than frames come misses the oldest. Ends as `frames` does. Raises
+        RequestTimeoutError when nothing comes for `timeout_s`, InvalidArgumentError unless the
+        actor was spawned with `curves=True` or `frames=False`.
+        """
+        if not self.options.curves:
+            raise InvalidArgumentError("the actor was spawned without curves=True")
+        with self._changed:
+            self._new_curves.clear()
+        waited_since = time.monotonic()
+        while self._expected():
+            with self._changed:
+                if not self._new_curves:
+                    self._changed.wait(_LOOK_S)
+                found = self._new_curves.popleft() if self._new_curves else None
+            if found is not None:
+                yield found
+                waited_since = time.monotonic()
+            elif timeout_s is not None and time.monotonic() - waited_since > timeout_s:
+                raise RequestTimeoutError(f"no curves came for {timeout_s} s")
 
     def respawn(self) -> None:
         """Brings a lost actor back: loads its character and spawns it. Harmless when it lives."""
@@ -245,13 +274,8 @@ class ActorHandle:
     # Called by the client, from its worker but for `attach`.
 
     def attach(self, spawned: pb.ActorSpawned) -> None:
-        """Opens the ring of the actor just spawned. Raises RingError."""
-        from mien.protocol.ring import RingReader
-
-        ring = spawned.ring
-        if ring.kind not in (pb.RING_KIND_POSIX, pb.RING_KIND_NAMED_MAPPING):
-            raise RingError(f"this client cannot read rings of kind {ring.kind}")
-        reader = RingReader.open(ring.name, ring.size_bytes, ring.epoch)
+        """Opens the ring of the actor just spawned, if it wants frames. Raises RingError."""
+        reader = self._open_ring(spawned.ring) if self.options.frames else None
         with self._changed:
             old, self._reader = self._reader, reader
             if old is not None:
@@ -268,7 +292,12 @@ class ActorHandle:
                 self._doorbells.append(message)
                 self._changed.notify_all()
         elif isinstance(message, wire.Curves):
-            self._curves = Curves(message.frame_id, message.pts_us, bytes(payload))
+            flags = FrameFlag(message.flags)
+            curves = Curves(message.frame_id, message.pts_us, bytes(payload), message.line, flags)
+            with self._changed:
+                self._curves = curves
+                self._new_curves.append(curves)
+                self._changed.notify_all()
         else:
             self._on_line_message(message)
 
@@ -291,6 +320,14 @@ class ActorHandle:
         """The client could not bring the actor back and will not try again."""
         self.trouble = error
         self._abandoned = True
+
+    @staticmethod
+    def _open_ring(ring: pb.RingInfo) -> RingReader:
+        from mien.protocol.ring import RingReader
+
+        if ring.kind not in (pb.RING_KIND_POSIX, pb.RING_KIND_NAMED_MAPPING):
+            raise RingError(f"this client cannot read rings of kind {ring.kind}")
+        return RingReader.open(ring.name, ring.size_bytes, ring.epoch)
 
     def _on_line_message(self, message: wire.LineEvent | wire.DataError | wire.Credit) -> None:
         with self._changed:

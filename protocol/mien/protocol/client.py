@@ -200,15 +200,17 @@ class Client:
         size_px: int = 0,
         seed: int = 0,
         curves: bool = False,
+        frames: bool = True,
     ) -> ActorHandle:
         """Puts a character on the stage; it idles until it has something to say.
 
         `slots` and `size_px` (0: the daemon's choice) shape its ring, `seed` its idle behaviour;
-        `curves` asks for the coefficients behind each frame too. Raises StageFullError,
-        SharedMemoryFullError, RingError.
+        `curves` asks for the coefficients behind each frame too, `frames=False` for nothing but
+        them. Raises StageFullError, SharedMemoryFullError, RingError.
         """
         known = character if isinstance(character, CharacterRef) else self.load(character)
-        actor = ActorHandle(self, known, SpawnOptions(slots, size_px, seed, curves))
+        options = SpawnOptions(slots, size_px, seed, curves or not frames, frames)
+        actor = ActorHandle(self, known, options)
         self.spawn_again(actor)
         return actor
 
@@ -276,6 +278,7 @@ class Client:
             ),
             seed=options.seed,
             curves=options.curves,
+            no_frames=not options.frames,
         )
 
         def spawned(reply: control.ReplyBody) -> None:

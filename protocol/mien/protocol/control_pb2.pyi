@@ -282,16 +282,18 @@ class RingInfo(_message.Message):
     def __init__(self, kind: _Optional[_Union[RingKind, str]] = ..., name: _Optional[str] = ..., slots: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., epoch: _Optional[int] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class SpawnActor(_message.Message):
-    __slots__ = ("character_id", "ring", "seed", "curves")
+    __slots__ = ("character_id", "ring", "seed", "curves", "no_frames")
     CHARACTER_ID_FIELD_NUMBER: _ClassVar[int]
     RING_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     CURVES_FIELD_NUMBER: _ClassVar[int]
+    NO_FRAMES_FIELD_NUMBER: _ClassVar[int]
     character_id: str
     ring: RingPreferences
     seed: int
     curves: bool
-    def __init__(self, character_id: _Optional[str] = ..., ring: _Optional[_Union[RingPreferences, _Mapping]] = ..., seed: _Optional[int] = ..., curves: bool = ...) -> None: ...
+    no_frames: bool
+    def __init__(self, character_id: _Optional[str] = ..., ring: _Optional[_Union[RingPreferences, _Mapping]] = ..., seed: _Optional[int] = ..., curves: bool = ..., no_frames: bool = ...) -> None: ...
 
 class ActorSpawned(_message.Message):
     __slots__ = ("actor_id", "ring")
@@ -414,20 +416,44 @@ class Stats(_message.Message):
     def __init__(self) -> None: ...
 
 class StatsReply(_message.Message):
-    __slots__ = ("uptime_us", "actors", "cpu_fraction", "memory_bytes", "sessions", "characters")
+    __slots__ = ("uptime_us", "actors", "cpu_fraction", "memory_bytes", "sessions", "characters", "motion")
     UPTIME_US_FIELD_NUMBER: _ClassVar[int]
     ACTORS_FIELD_NUMBER: _ClassVar[int]
     CPU_FRACTION_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
     CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    MOTION_FIELD_NUMBER: _ClassVar[int]
     uptime_us: int
     actors: _containers.RepeatedCompositeFieldContainer[ActorStats]
     cpu_fraction: float
     memory_bytes: int
     sessions: int
     characters: int
-    def __init__(self, uptime_us: _Optional[int] = ..., actors: _Optional[_Iterable[_Union[ActorStats, _Mapping]]] = ..., cpu_fraction: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., sessions: _Optional[int] = ..., characters: _Optional[int] = ...) -> None: ...
+    motion: MotionStats
+    def __init__(self, uptime_us: _Optional[int] = ..., actors: _Optional[_Iterable[_Union[ActorStats, _Mapping]]] = ..., cpu_fraction: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., sessions: _Optional[int] = ..., characters: _Optional[int] = ..., motion: _Optional[_Union[MotionStats, _Mapping]] = ...) -> None: ...
+
+class MotionStats(_message.Message):
+    __slots__ = ("source", "runtime", "steps", "full_steps", "step_drops", "reduced_blocks", "late_blocks", "batch_p50_ms", "batch_p95_ms")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    FULL_STEPS_FIELD_NUMBER: _ClassVar[int]
+    STEP_DROPS_FIELD_NUMBER: _ClassVar[int]
+    REDUCED_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    LATE_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_P50_MS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_P95_MS_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    runtime: str
+    steps: int
+    full_steps: int
+    step_drops: int
+    reduced_blocks: int
+    late_blocks: int
+    batch_p50_ms: float
+    batch_p95_ms: float
+    def __init__(self, source: _Optional[str] = ..., runtime: _Optional[str] = ..., steps: _Optional[int] = ..., full_steps: _Optional[int] = ..., step_drops: _Optional[int] = ..., reduced_blocks: _Optional[int] = ..., late_blocks: _Optional[int] = ..., batch_p50_ms: _Optional[float] = ..., batch_p95_ms: _Optional[float] = ...) -> None: ...
 
 class ActorStats(_message.Message):
     __slots__ = ("actor_id", "character_name", "client_name", "fps", "frames", "dropped_frames", "deadline_misses", "latency_p50_ms", "latency_p95_ms", "ring_kind", "state_bytes", "line_id", "buffered_audio_us")

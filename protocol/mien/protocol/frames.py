@@ -38,9 +38,11 @@ class Frame:
 class Curves:
     """What moved a frame, as numbers."""
 
-    frame_id: int
-    pts_us: int
+    frame_id: int  # 1, 2, 3, ... of the actor
+    pts_us: int  # on the line's audio clock; on the actor's clock when idle
     data: bytes  # 58 × f32: 52 coefficients, rotation vector (rad), translation (head widths)
+    line_id: int  # 0: idle
+    flags: FrameFlag
 
     @property
     def dynamics(self) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mien.protocol.errors import DaemonNotRunningError
@@ -19,13 +20,13 @@ LOG_FILE = "daemon.log"
 class Daemon:
     """A running `mien serve`, in this Python. It ends when this process does, however that ends."""
 
-    def __init__(self, run_dir: Path | None) -> None:
-        """Starts it; `check` tells whether it still runs."""
+    def __init__(self, run_dir: Path | None, flags: Sequence[str] = ()) -> None:
+        """Starts it, with more flags of `mien serve`; `check` tells whether it still runs."""
         self.directory = open_run_dir(run_dir, create=True)
         command = [sys.executable, "-m", "mien.backend", "serve", "--until-stdin-closes"]
         with (self.directory / LOG_FILE).open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, "--run-dir", str(self.directory)],
+                [*command, "--run-dir", str(self.directory), *flags],
                 stdin=subprocess.PIPE,  # its other end closes with this process
                 stdout=log,
                 stderr=log,

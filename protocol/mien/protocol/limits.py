@@ -4,6 +4,7 @@ from __future__ import annotations
 
 PROTOCOL_VERSION = 1
 DATA_VERSION = 1  # of the data plane's headers
+CAPABILITIES = ("curves", "no_frames")  # optional behaviour that this release's daemon has
 
 KIB = 1024
 MIB = 1024 * KIB

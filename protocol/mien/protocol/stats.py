@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mien.protocol import control_pb2 as pb
 
 RING_NAMES = {
+    pb.RING_KIND_UNSPECIFIED: "none",
     pb.RING_KIND_POSIX: "posix",
     pb.RING_KIND_NAMED_MAPPING: "named-mapping",
     pb.RING_KIND_CUDA_IPC: "cuda-ipc",
@@ -34,6 +35,21 @@ class ActorStats:
 
 
 @dataclass(frozen=True)
+class MotionStats:
+    """What moves all faces, and whether it keeps up."""
+
+    source: str  # diffusion, signal
+    runtime: str  # empty without a network
+    steps: int  # of denoising, now; 0 where there is nothing to denoise
+    full_steps: int  # when there is time enough
+    step_drops: int  # how often fewer steps had to do
+    reduced_blocks: int  # made with fewer than `full_steps`
+    late_blocks: int  # ready too late for their frame
+    batch_p50_ms: float  # one step of all actors that were due together
+    batch_p95_ms: float
+
+
+@dataclass(frozen=True)
 class Stats:
     """The whole stage."""
 
@@ -43,6 +59,7 @@ class Stats:
     memory_bytes: int
     sessions: int
     characters: int
+    motion: MotionStats
 
 
 def stats_of(reply: pb.StatsReply) -> Stats:
@@ -54,6 +71,21 @@ def stats_of(reply: pb.StatsReply) -> Stats:
         memory_bytes=reply.memory_bytes,
         sessions=reply.sessions,
         characters=reply.characters,
+        motion=_motion(reply.motion),
+    )
+
+
+def _motion(motion: pb.MotionStats) -> MotionStats:
+    return MotionStats(
+        source=motion.source,
+        runtime=motion.runtime,
+        steps=motion.steps,
+        full_steps=motion.full_steps,
+        step_drops=motion.step_drops,
+        reduced_blocks=motion.reduced_blocks,
+        late_blocks=motion.late_blocks,
+        batch_p50_ms=motion.batch_p50_ms,
+        batch_p95_ms=motion.batch_p95_ms,
     )
 
 

@@ -110,6 +110,8 @@ class Curves(msgspec.Struct, array_like=True, tag=3, frozen=True, gc=False):
     actor: ActorId
     frame_id: Count
     pts_us: Micros
+    line: AnyLineId = 0
+    flags: Flags = 0
 
 
 class LineEvent(msgspec.Struct, array_like=True, tag=4, frozen=True, gc=False):

@@ -29,8 +29,9 @@ class Figure:
         cls, name: str, unit: str, values: Sequence[float], target: float | None = None
     ) -> Figure:
         """Summarise runs."""
-        low, middle, high = np.percentile(np.asarray(values, np.float64), (5, 50, 95))
-        return cls(name, unit, round(middle, 4), round(low, 4), round(high, 4), len(values), target)
+        found = np.percentile(np.asarray(values, np.float64), (5, 50, 95))
+        low, middle, high = (round(float(value), 4) for value in found)
+        return cls(name, unit, middle, low, high, len(values), target)
 
     @property
     def met(self) -> bool | None:

@@ -7,6 +7,7 @@ look inside the daemon, but for its share of a core, which the system tells.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import psutil
 
 from mien.backend.bench.figures import Figure, Findings
 from mien.backend.cli.private_daemon import PrivateDaemon, load_patiently
+from mien.backend.cli.top import motion_line
 from mien.backend.demo.speaker import Speaker
 from mien.backend.demo.strand import FRAME_US, LineRecord, Strand
 from mien.backend.render import Sound
@@ -27,10 +29,12 @@ FIRST_FRAMES = 12
 WAIT_S = 20.0
 
 
-def measure(findings: Findings, character: Character, speech: Sound, seconds: float) -> None:
-    """Everything that needs a daemon."""
+def measure(
+    findings: Findings, character: Character, speech: Sound, seconds: float, flags: Sequence[str]
+) -> None:
+    """Everything that needs a daemon; `flags` are `mien serve`'s."""
     started = time.perf_counter()
-    with PrivateDaemon() as daemon:
+    with PrivateDaemon(flags) as daemon:
         findings.add(Figure.of("daemon, start to ready", "s", [time.perf_counter() - started]))
         process = psutil.Process(daemon.pid)
         time.sleep(SETTLE_S)
@@ -139,6 +143,7 @@ def _long_line(
 
 def _memory(findings: Findings, client: Client) -> None:
     stats = client.stats()
+    findings.machine["motion in the daemon"] = motion_line(stats.motion)
     findings.add(Figure.of("daemon, resident memory", "MB", [stats.memory_bytes / 1e6]))
     for actor in stats.actors:
         findings.add(Figure.of("state of an actor in the daemon", "MB", [actor.state_bytes / 1e6]))

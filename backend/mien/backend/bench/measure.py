@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from mien.backend.bench import live, offline, rings
+from mien.backend.bench import live, motion, offline, rings
 from mien.backend.bench.figures import Findings
 from mien.backend.cli import doctor
 from mien.backend.demo.parts import shipped_parts
@@ -31,8 +32,10 @@ def machine() -> dict[str, str]:
     }
 
 
-def measure_all(wanted: set[str], seconds: float, portrait: Path | None) -> Findings:
-    """Measure the parts in `wanted`."""
+def measure_all(
+    wanted: set[str], seconds: float, portrait: Path | None, flags: Sequence[str]
+) -> Findings:
+    """Measure the parts in `wanted`; `flags` are the daemon's."""
     findings = Findings(machine())
     part = shipped_parts()[0]
     picture = portrait or part.portrait
@@ -40,14 +43,18 @@ def measure_all(wanted: set[str], seconds: float, portrait: Path | None) -> Find
     if "ring" in wanted:
         _tell("shared memory")
         rings.measure(findings)
+    if "motion" in wanted:
+        _tell("motion")
+        with offline.one_core():
+            motion.measure(findings)
     character = None
     if "offline" in wanted:
-        _tell("enrolment, motion and decode")
+        _tell("enrolment and decode")
         character = offline.measure(findings, picture, perform(SignalMotion(), heard))
     if "live" in wanted:
         _tell(f"the daemon, about {seconds + 40:.0f} s")
         speech = sound.mono().resampled(SPEECH_RATE_HZ)
-        live.measure(findings, character or enroll(picture), speech, seconds)
+        live.measure(findings, character or enroll(picture), speech, seconds, flags)
     return findings
 
 

@@ -1,6 +1,6 @@
 """What the models cost by themselves, without a daemon.
 
-Knows how to time decode, motion, enrolment and loading on one core. Refuses to know transport.
+Knows how to time decode, enrolment and loading on one core. Refuses to know transport.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from mien.backend.bench.figures import Figure, Findings, time_ms
 from mien.models.character import Character, load
 from mien.models.codec.decoder import Decoder
 from mien.models.enrolment import enroll
-from mien.models.motion import HOP_SAMPLES, Controls, Motion
-from mien.models.motion.signal import SignalMotion
+from mien.models.motion import Motion
 
 FRAMES = 300
 ENROLMENTS = 3
@@ -41,13 +38,12 @@ def one_core() -> Iterator[None]:
 
 
 def measure(findings: Findings, portrait: Path, motion: Motion) -> Character:
-    """Enrolment, loading, motion and decode; returns the character for what comes next."""
+    """Enrolment, loading and decode; returns the character for what comes next."""
     first_s, taken_s, character = _enrolments(portrait)
     findings.add(Figure.of("enrolment, first in a process", "s", [first_s]))
     findings.add(Figure.of("enrolment, afterwards", "s", taken_s))
     _file(findings, character)
     with one_core():
-        _motion(findings)
         _decode(findings, character, motion)
     return character
 
@@ -69,17 +65,6 @@ def _file(findings: Findings, character: Character) -> None:
         loads_ms = time_ms(lambda: load(path), 30)
     findings.add(Figure.of("character file", "MB", [size_mb], 6.0))
     findings.add(Figure.of("character file, load", "ms", loads_ms, 50.0))
-
-
-def _motion(findings: Findings) -> None:
-    generator = SignalMotion()
-    state = generator.new_state(1)
-    sound = np.random.default_rng(0).normal(0, 0.1, (1, HOP_SAMPLES * generator.block_frames))
-    audio = sound.astype(np.float32)
-    controls, mask = [Controls.neutral(generator.block_frames)], np.ones(1, np.bool_)
-    steps_ms = time_ms(lambda: generator.step(state, audio, controls, mask), FRAMES)
-    findings.add(Figure.of("motion, one actor, one step of 40 ms", "ms", steps_ms))
-    findings.add(Figure.of("motion state of an actor", "KB", [state.lane_bytes / 1e3]))
 
 
 def _decode(findings: Findings, character: Character, motion: Motion) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `mien serve | enroll | say | render | doctor | top | bench`.
+"""The command line: `mien serve | enroll | say | render | doctor | top | bench | eval`.
 
 Knows arguments, and how a problem is put to a person. Refuses to do any work itself: each command
 imports what it needs only when it runs, so that `mien --help` answers at once.

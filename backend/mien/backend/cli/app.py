@@ -26,13 +26,36 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
-Seed = Annotated[int, typer.Option(help="Same line, seed and version: same motion.", min=0)]
+MAX_SEED = 2**63 - 1  # what every part of the way takes
+Seed = Annotated[
+    int, typer.Option(help="Same line, seed and version: same motion.", min=0, max=MAX_SEED)
+]
 Cues = Annotated[Path | None, typer.Option(help="JSON file of cues; docs/cues.md says how.")]
 Emotion = Annotated[
-    str | None, typer.Option(help="Hold an emotion through the line: happy, or sad=0.6.")
+    str | None, typer.Option(help="Hold an emotion: happy, sad:0.6, or happy:0.5,surprised:0.3.")
+]
+Gaze = Annotated[
+    str | None,
+    typer.Option(
+        help="Look YAW,PITCH degrees to the character's left and up.", metavar="YAW,PITCH"
+    ),
+]
+Distance = Annotated[
+    float | None, typer.Option(help="Head distance; 1 as in the portrait, less is nearer.")
+]
+Motion = Annotated[
+    str | None, typer.Option(help="What moves the face: diffusion (default) or signal.")
+]
+Steps = Annotated[int | None, typer.Option(help="Denoising steps of the diffusion source.")]
+Guidance = Annotated[
+    str | None,
+    typer.Option(help="Exaggerate conditions: audio=0.5,gaze=1,emotion=0.", metavar="NAME=X,…"),
 ]
 RunDir = Annotated[
     Path | None, typer.Option(help="Run directory, if not the default (see `mien doctor`).")
+]
+Weights = Annotated[
+    Path | None, typer.Option(help="Weights of the diffusion source that you trained yourself.")
 ]
 
 
@@ -54,20 +77,43 @@ def enroll(
 @app.command()
 def render(
     character: Annotated[Path, typer.Argument(help="NAME.mien")],
-    line: Annotated[Path, typer.Argument(help="The sound to speak.")],
+    line: Annotated[Path, typer.Argument(help="The sound to speak, or TAKE.json from --export.")],
     output: Annotated[
-        str,
+        str | None,
         typer.Option("-o", "--output", help="OUT.mp4, OUT_DIR/, OUT_%05d.png, or OUT.png (sheet)."),
-    ],
+    ] = None,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(help="TAKE.csv (as Live Link Face writes it) or TAKE.json; may be repeated."),
+    ] = None,
+    export_fps: Annotated[
+        float | None, typer.Option(help="Frames a second of exports, interpolated; 25 by default.")
+    ] = None,
     seed: Seed = 0,
     cues: Cues = None,
     emotion: Emotion = None,
+    gaze: Gaze = None,
+    distance: Distance = None,
+    motion: Motion = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
-    """Perform a line into a file, without a daemon."""
+    """Perform a line into files, without a daemon."""
+    from mien.backend.cli.render import Wanted
     from mien.backend.cli.render import run as render_line
+    from mien.backend.cli.wishes import Wishes, motion_choice
 
-    render_line(character, line, output, seed=seed, cues=cues, emotion=emotion, as_json=json)
+    render_line(
+        character,
+        line,
+        Wanted(output, list(export or []), export_fps),
+        seed=seed,
+        wishes=Wishes(cues, emotion, gaze, distance),
+        motion=motion_choice(motion, steps, guidance, weights),
+        as_json=json,
+    )
 
 
 @app.command()
@@ -80,16 +126,29 @@ def say(
     seed: Seed = 0,
     cues: Cues = None,
     emotion: Emotion = None,
+    gaze: Gaze = None,
+    distance: Distance = None,
+    motion: Motion = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
     run_dir: RunDir = None,
     json: Json = False,
 ) -> None:
     """Perform a line live, through the daemon (a private one if none runs)."""
+    from mien.backend.cli.private_daemon import motion_flags
     from mien.backend.cli.say import run as say_line
+    from mien.backend.cli.wishes import Wishes
 
     say_line(
-        character, line, output, seed=seed, cues=cues, emotion=emotion, run_dir=run_dir,
+        character,
+        line,
+        output,
+        seed=seed,
+        wishes=Wishes(cues, emotion, gaze, distance),
+        motion=motion_flags(motion, steps, guidance),
+        run_dir=run_dir,
         as_json=json,
-    )  # fmt: skip
+    )
 
 
 @app.command()
@@ -99,14 +158,22 @@ def serve(
         str | None, typer.Option(help="Listen on [HOST:]PORT with CURVE, not in the run directory.")
     ] = None,
     max_actors: Annotated[int, typer.Option(help="Refuse more actors than this.", min=1)] = 64,
+    motion: Motion = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    weights: Weights = None,
     until_stdin_closes: Annotated[
         bool, typer.Option(help="End when standard input does: no daemon outlives its starter.")
     ] = False,
 ) -> None:
     """Run the daemon in the foreground."""
     from mien.backend.cli.serve import run as serve_stage
+    from mien.backend.cli.wishes import motion_choice
+    from mien.backend.config import DaemonConfig
 
-    serve_stage(run_dir, tcp=tcp, max_actors=max_actors, until_stdin_closes=until_stdin_closes)
+    choice = motion_choice(motion, steps, guidance, weights)
+    config = DaemonConfig(run_dir=run_dir, tcp=tcp, max_actors=max_actors, motion=choice)
+    serve_stage(config, until_stdin_closes=until_stdin_closes)
 
 
 @app.command()
@@ -146,15 +213,31 @@ def bench(
         Path | None, typer.Option(help="Measure with this portrait, not a shipped one.")
     ] = None,
     only: Annotated[
-        str | None, typer.Option(help="Only these parts: offline, ring or live.")
+        str | None, typer.Option(help="Only these parts: offline, motion, ring or live.")
     ] = None,
+    motion: Motion = None,
     markdown: Annotated[bool, typer.Option(help="Print for docs/benchmarks.md.")] = False,
     json: Json = False,
 ) -> None:
     """Measure this machine: decode, motion, enrolment, latency, frame rate."""
     from mien.backend.bench import run as measure
 
-    measure(seconds=seconds, portrait=portrait, only=only, as_json=json, as_markdown=markdown)
+    measure(
+        seconds=seconds, portrait=portrait, only=only, motion=motion, as_json=json,
+        as_markdown=markdown,
+    )  # fmt: skip
+
+
+@app.command(
+    "eval",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def evaluate(context: typer.Context) -> None:
+    """Judge the models: `mien eval motion`; `mien eval --help` says more."""
+    from mien.backend.evaluate import eval_app
+
+    eval_app(args=context.args or ["--help"], prog_name="mien eval", standalone_mode=False)
 
 
 def run(arguments: Sequence[str] | None) -> int:

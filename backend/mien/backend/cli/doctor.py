@@ -22,7 +22,7 @@ import psutil
 LIBRARIES = (
     "mien", "numpy", "numba", "opencv-contrib-python", "opencv-contrib-python-headless",
     "mediapipe", "av", "soxr", "soundfile", "pillow", "safetensors", "pyzmq", "msgspec",
-    "protobuf", "torch",
+    "protobuf", "openvino", "torch",
 )  # fmt: skip
 WORTH_NAMING = ("SSE42", "AVX2", "FMA3", "AVX512F", "AVX512_SPR", "NEON", "ASIMD", "SVE")
 
@@ -181,6 +181,20 @@ def versions() -> dict[str, str]:
     return found
 
 
+def motion_state() -> tuple[str, str]:
+    """What moves faces here, and why the diffusion source does not where it does not."""
+    from mien.backend.motion import MotionChoice
+
+    choice = MotionChoice()
+    try:
+        generator = choice.make()
+    except (ImportError, OSError, ValueError, RuntimeError) as problem:
+        return "signal, with --motion signal", f"the diffusion source does not work: {problem}"
+    runtime = getattr(generator, "runtime", None)
+    precision = getattr(runtime, "precision", None)
+    return choice.words(generator) + (f" in {precision}" if precision else ""), ""
+
+
 def default_run_dir() -> str:
     """Where a daemon started here would keep its sockets."""
     from mien.protocol.rundir import default_run_dir as place
@@ -203,6 +217,8 @@ def examine() -> Report:
     problems += [f"PyAV here lacks {name}" for name in ("libx264", "aac") if not available[name]]
     offered = rings()
     problems += [f"ring {r['kind']}: {r['why']}" for r in offered[:1] if not r["usable"]]
+    motion, complaint = motion_state()
+    problems += [complaint] if complaint else []
     if sys.version_info[:2] not in ((3, 11), (3, 12)):
         problems.append("mien is tested on Python 3.11 and 3.12")
     return Report(
@@ -223,7 +239,7 @@ def examine() -> Report:
         run_dir=default_run_dir(),
         uses=Choices(
             codec="geometric, on the CPU (numba and OpenCV)",
-            motion="SignalMotion",
+            motion=motion,
             ring=offered[0]["kind"],
             transport="tcp on loopback with CURVE" if os.name == "nt" else "ipc",
             video="libx264" if available["libx264"] else "none",

@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -32,10 +33,26 @@ def load_patiently(client: Client, file: Path) -> CharacterRef:
     return client.load(file)
 
 
-class PrivateDaemon:
-    """`with PrivateDaemon() as daemon:` a running daemon; afterwards there is none."""
+def motion_flags(motion: str | None, steps: int | None, guidance: str | None) -> tuple[str, ...]:
+    """The flags of `mien serve` that choose its motion; empty where all is as usual.
 
-    def __init__(self) -> None:
+    Raises BadInput, here rather than in the daemon.
+    """
+    from mien.backend.cli.wishes import motion_choice
+
+    motion_choice(motion, steps, guidance)
+    given = {"--motion": motion, "--steps": steps, "--guidance": guidance}
+    return tuple(f"{flag}={value}" for flag, value in given.items() if value is not None)
+
+
+class PrivateDaemon:
+    """`with PrivateDaemon() as daemon:` a running daemon; afterwards there is none.
+
+    `flags` are `mien serve`'s.
+    """
+
+    def __init__(self, flags: Sequence[str] = ()) -> None:
+        self._flags = flags
         self._daemon: Daemon | None = None
         self.run_dir = Path()
         self.endpoints: Endpoints | None = None
@@ -44,7 +61,7 @@ class PrivateDaemon:
         # A short path: the addresses of UNIX sockets hold about a hundred bytes.
         self.run_dir = Path(tempfile.mkdtemp(prefix="mien-"))
         try:
-            self._daemon = Daemon(self.run_dir)
+            self._daemon = Daemon(self.run_dir, self._flags)
             self.endpoints = self._wait(self._daemon)
         except BaseException:
             self.stop()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mien.backend.cli.private_daemon import PrivateDaemon, load_patiently
+from mien.backend.cli.problems import BadInput
 from mien.backend.cli.progress import bar, quiet_by_default
 from mien.backend.cli.report import print_json, print_lines
-from mien.backend.cli.wishes import read_wishes, to_wire
+from mien.backend.cli.wishes import Wishes, to_wire
 from mien.backend.render import Sound, open_output, read_sound
 from mien.backend.render.offline import FRAME_US
 from mien.backend.render.outputs import check_output
@@ -51,33 +52,46 @@ def run(
     output: Path | None,
     *,
     seed: int,
-    cues: Path | None,
-    emotion: str | None,
+    wishes: Wishes,
+    motion: Sequence[str],
     run_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Say, wait, report."""
+    """Say, wait, report. `motion` are flags for a daemon that has to be started."""
     if output is not None:
         check_output(str(output))
-    wishes = [to_wire(cue) for cue in read_wishes(cues, emotion).cues]
+    cues = [to_wire(cue) for cue in wishes.track().cues]
     _, sound = read_sound(line)
-    with daemon_at(run_dir) as (place, private), Client.connect(place, name="mien say") as client:
+    with (
+        daemon_at(run_dir, motion) as (place, private),
+        Client.connect(place, name="mien say") as client,
+    ):
         loaded = load_patiently(client, character)
         with client.spawn(loaded) as actor:
-            said = perform(actor, sound, wishes, seed, output, private, quiet_by_default(as_json))
+            said = perform(actor, sound, cues, seed, output, private, quiet_by_default(as_json))
     (print_json if as_json else print_lines)(said)
 
 
 @contextmanager
-def daemon_at(run_dir: Path | None) -> Iterator[tuple[Path | None, bool]]:
-    """Where a daemon runs: the usual one, else a private one, which is said."""
+def daemon_at(
+    run_dir: Path | None, motion: Sequence[str] = ()
+) -> Iterator[tuple[Path | None, bool]]:
+    """Where a daemon runs: the usual one, else a private one, which is said.
+
+    Raises BadInput where one runs and `motion` asks for something of one's own.
+    """
     try:
         Client.connect(run_dir, name="mien", timeout_s=3.0).close()
     except DaemonNotRunningError:
         print("mien: no daemon runs; starting a private one for this line", file=sys.stderr)
-        with PrivateDaemon() as daemon:
+        with PrivateDaemon(motion) as daemon:
             yield daemon.run_dir, True
     else:
+        if motion:
+            raise BadInput(
+                f"a daemon runs already, and {motion[0].partition('=')[0]} is chosen when it "
+                "starts: give it to `mien serve`"
+            )
         yield run_dir, False
 
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from pathlib import Path
 
 from mien.backend.config import DaemonConfig
 from mien.backend.daemon import Daemon
 
 
-def run(
-    run_dir: Path | None, *, tcp: str | None, max_actors: int, until_stdin_closes: bool
-) -> None:
+def run(config: DaemonConfig, *, until_stdin_closes: bool) -> None:
     """Serve until a signal, a client or the end of standard input says stop."""
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="mien: %(message)s", force=True
     )
-    daemon = Daemon(DaemonConfig(run_dir=run_dir, tcp=tcp, max_actors=max_actors))
+    daemon = Daemon(config)
     if until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, args=(daemon,), daemon=True).start()
     daemon.run()

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from mien.backend.cli.report import print_json
-from mien.protocol import ActorStats, Client, Stats
+from mien.protocol import ActorStats, Client, MotionStats, Stats
 
 
 def run(run_dir: Path | None, *, once: bool, every_s: float, as_json: bool) -> None:
@@ -30,7 +30,8 @@ def table(stats: Stats) -> Table:
     """The stage as a table."""
     title = (
         f"up {stats.uptime_us / 1e6:.0f} s, {stats.cpu_fraction:.0%} of a core, "
-        f"{stats.memory_bytes >> 20} MiB, {stats.sessions} clients, {stats.characters} characters"
+        f"{stats.memory_bytes >> 20} MiB, {stats.sessions} clients, {stats.characters} characters\n"
+        f"{motion_line(stats.motion)}"
     )
     shown = Table(title=title, title_justify="left")
     for name in ("actor", "character", "client", "line"):
@@ -41,6 +42,17 @@ def table(stats: Stats) -> Table:
     for actor in stats.actors:
         shown.add_row(*_cells(actor))
     return shown
+
+
+def motion_line(motion: MotionStats) -> str:
+    """What moves the faces, and whether it keeps up."""
+    words = f"motion by {motion.source or '?'}"
+    if motion.full_steps:
+        words += f", {motion.steps} of {motion.full_steps} steps, {motion.runtime}"
+    words += f", {motion.batch_p50_ms:.1f} ms a batch (p95 {motion.batch_p95_ms:.1f})"
+    if motion.step_drops:
+        words += f", {motion.reduced_blocks:,} blocks with fewer steps"
+    return f"{words}, {motion.late_blocks:,} late"
 
 
 def _cells(actor: ActorStats) -> tuple[str, ...]:

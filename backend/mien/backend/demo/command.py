@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="dev.py demo", description="Portraits speak.")
     parser.add_argument("--portrait", type=Path, help="a picture of one face")
     parser.add_argument("--audio", type=Path, help="what it says; needs --portrait")
+    parser.add_argument("--motion", help="what moves the faces: diffusion (default) or signal")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: out)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args(arguments)
@@ -35,9 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from mien.backend.cli.private_daemon import motion_flags
     from mien.backend.demo.parts import own_part, shipped_parts
     from mien.backend.demo.show import show
 
+    motion = motion_flags(options.motion, None, None)
     own = options.portrait is not None
     parts = [own_part(options.portrait, options.audio)] if own else shipped_parts()
     talk = sys.stderr if options.json else sys.stdout
@@ -45,7 +48,7 @@ def _run(options: argparse.Namespace) -> int:
     def tell(text: str) -> None:
         print(f"demo: {text}", file=talk, flush=True)
 
-    figures = show(parts, options.out, tell, quiet=quiet_by_default(options.json))
+    figures = show(parts, options.out, tell, motion, quiet=quiet_by_default(options.json))
     if options.json:
         print_json(figures)
     else:
@@ -57,6 +60,7 @@ def _run(options: argparse.Namespace) -> int:
                 f"(p95 {line.latency_p95_ms:.0f})"
             )
         print(f"demo: all together: {figures.summary()}")
+        print(f"demo: {figures.motion}")
         print(f"demo: {figures.video} ({figures.video_seconds:.1f} s), {figures.sheet}")
     left = figures.left_behind
     gone = "daemon has ended; no process, shared memory or directory of its is left"

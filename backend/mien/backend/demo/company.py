@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from mien.backend.cli.top import motion_line
 from mien.backend.demo.parts import Part
 from mien.backend.demo.recording import now_us
 from mien.backend.demo.report import DemoFigures
@@ -93,6 +94,7 @@ class Company:
         stats = self._client.stats()
         self.figures.frames_dropped_by_daemon = sum(actor.dropped_frames for actor in stats.actors)
         self.figures.daemon_memory_mib = stats.memory_bytes >> 20
+        self.figures.motion = motion_line(stats.motion)
 
     def _try_out(self) -> None:
         time.sleep(0.3)

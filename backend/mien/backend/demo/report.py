@@ -62,6 +62,7 @@ class DemoFigures:
     actors_live: int = 1  # at once
     frames_dropped_by_daemon: int = 0
     daemon_memory_mib: int = 0
+    motion: str = ""  # what moved the faces, and whether it kept up
     video: str = ""
     video_seconds: float = 0.0
     sheet: str = ""

@@ -6,7 +6,7 @@ Knows the order of things and times them. This process is the client; the daemon
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mien.backend.cli.private_daemon import PrivateDaemon
@@ -26,13 +26,18 @@ LINE_RATE_HZ = 24_000
 LATE_S = 20.0
 
 
-def show(parts: list[Part], out: Path, tell: Tell, *, quiet: bool = False) -> DemoFigures:
-    """Perform the parts, write `out`/demo.mp4 and demo.png. Raises what goes wrong."""
+def show(
+    parts: list[Part], out: Path, tell: Tell, flags: Sequence[str] = (), *, quiet: bool = False
+) -> DemoFigures:
+    """Perform the parts, write `out`/demo.mp4 and demo.png. Raises what goes wrong.
+
+    `flags` are the daemon's.
+    """
     figures = DemoFigures()
     started = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     sounds = [read_sound(part.sound)[1].mono().resampled(LINE_RATE_HZ) for part in parts]
-    daemon = PrivateDaemon()
+    daemon = PrivateDaemon(flags)
     try:
         with daemon:
             figures.daemon_start_s = round(time.monotonic() - started, 2)

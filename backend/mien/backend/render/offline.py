@@ -16,8 +16,8 @@ from mien.models.motion import (
     FRAME_RATE_HZ,
     LimiterState,
     Motion,
+    MotionGenerator,
     PoseLimits,
-    SignalMotion,
     limit,
     perform,
 )
@@ -28,13 +28,21 @@ FRAME_US = 1_000_000 // FRAME_RATE_HZ
 
 
 def perform_sound(
-    character: Character, heard: F32, controls: ControlsFor = no_wishes, seed: int = 0
+    generator: MotionGenerator,
+    character: Character,
+    heard: F32,
+    controls: ControlsFor = no_wishes,
+    seed: int = 0,
 ) -> Motion:
     """The motion of a whole line from [n] mono samples at 16 kHz: a frame for every 40 ms begun.
 
     Within the character's limits, and no faster than a head is, as in the daemon.
     """
-    motion = perform(SignalMotion(), heard, controls, seed)
+    return within_limits(character, perform(generator, heard, controls, seed))
+
+
+def within_limits(character: Character, motion: Motion) -> Motion:
+    """Motion as this character can bear it."""
     limits = PoseLimits.of(character.geometry["motion_limits"])
     dynamics, pose = limit(
         LimiterState.fresh(1), motion.dynamics[None], motion.pose[None], [limits],

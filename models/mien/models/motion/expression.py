@@ -16,48 +16,51 @@ _BOTH = ("Left", "Right")
 _FACES: dict[str, dict[str, float]] = {
     "neutral": {},
     "happy": {
-        "mouthSmile": 0.62, "cheekSquint": 0.55, "eyeSquint": 0.28, "mouthDimple": 0.14,
-        "browOuterUp": 0.12, "browInnerUp": 0.08, "mouthUpperUp": 0.06,
+        "mouthSmile": 0.78, "cheekSquint": 0.70, "eyeSquint": 0.30, "mouthDimple": 0.14,
+        "browOuterUp": 0.12, "browInnerUp": 0.08, "mouthUpperUp": 0.08,
     },
     "sad": {
-        "browInnerUp": 0.95, "mouthFrown": 0.80, "mouthShrugLower": 0.40, "eyeLookDown": 0.14,
-        "eyeBlink": 0.14, "browDown": 0.08, "mouthPress": 0.06,
+        "browInnerUp": 1.0, "mouthFrown": 0.95, "mouthShrugLower": 0.45, "eyeBlink": 0.20,
+        "browDown": 0.15, "mouthPress": 0.16,
     },
     "angry": {
-        "browDown": 0.95, "noseSneer": 0.30, "eyeSquint": 0.35, "mouthPress": 0.20,
-        "mouthFrown": 0.25, "jawForward": 0.15, "eyeWide": 0.10,
+        "browDown": 1.0, "noseSneer": 0.35, "eyeSquint": 0.40, "mouthPress": 0.40,
+        "mouthFrown": 0.40, "mouthRollUpper": 0.20, "jawForward": 0.30, "mouthShrugLower": 0.15,
     },
     "surprised": {
-        "browInnerUp": 0.85, "browOuterUp": 0.85, "eyeWide": 0.80, "jawOpen": 0.14,
-        "mouthFunnel": 0.10,
+        "browInnerUp": 0.95, "browOuterUp": 1.0, "eyeWide": 0.85, "jawOpen": 0.26,
+        "mouthFunnel": 0.16,
     },
     "afraid": {
-        "browInnerUp": 1.0, "browDown": 0.40, "eyeWide": 0.75, "mouthStretch": 0.70,
-        "mouthFrown": 0.30, "jawOpen": 0.07, "mouthLowerDown": 0.12,
+        "browInnerUp": 1.0, "browDown": 0.55, "eyeWide": 0.85, "mouthStretch": 0.95,
+        "mouthFrown": 0.30, "jawOpen": 0.12, "mouthLowerDown": 0.40,
     },
     "disgusted": {
-        "noseSneer": 0.95, "mouthUpperUp": 0.28, "browDown": 0.60, "cheekSquint": 0.50,
-        "eyeSquint": 0.55, "mouthFrown": 0.45, "mouthShrugLower": 0.25,
+        "noseSneer": 0.90, "mouthUpperUp": 0.12, "browDown": 0.75, "cheekSquint": 0.45,
+        "eyeSquint": 0.40, "mouthFrown": 0.60, "mouthShrugLower": 0.75, "mouthPress": 0.28,
     },
     "contemptuous": {
-        "mouthSmileLeft": 0.50, "mouthDimpleLeft": 0.55, "eyeSquint": 0.22, "mouthLeft": 0.12,
-        "browOuterUpRight": 0.35, "mouthPressRight": 0.15,
+        "mouthSmileLeft": 0.70, "mouthDimpleLeft": 0.75, "mouthUpperUpLeft": 0.15,
+        "mouthLeft": 0.25, "cheekSquintLeft": 0.40, "eyeBlink": 0.14, "eyeSquint": 0.15,
+        "browOuterUpRight": 0.55, "browDownLeft": 0.25, "mouthPressRight": 0.20,
     },
 }  # fmt: skip
 
 # Rotation vector in degrees (+x nods down, +y turns to the subject's left, +z tilts).
 _BEARING_DEG: dict[str, tuple[float, float, float]] = {
-    "happy": (-1.5, 0.0, 0.0),
-    "sad": (4.0, 0.0, 2.5),
-    "angry": (2.5, 0.0, 0.0),
-    "surprised": (-2.5, 0.0, 0.0),
-    "afraid": (-1.5, 0.0, 1.0),
-    "disgusted": (-2.0, 2.0, 1.5),
-    "contemptuous": (-3.0, 0.0, -3.0),
+    "happy": (-1.5, 0.0, 1.0),
+    "sad": (5.0, 0.0, 3.0),
+    "angry": (4.0, 0.0, 0.0),
+    "surprised": (-3.0, 0.0, 0.0),
+    "afraid": (-1.0, -4.0, 1.5),
+    "disgusted": (-2.5, 4.0, 2.0),
+    "contemptuous": (-4.5, 2.0, -3.5),
 }
 # How lively the head is, and how wide the mouth speaks, beside neutral.
-_HEAD_GAIN = {"happy": 1.2, "sad": 0.6, "angry": 1.2, "surprised": 1.1, "afraid": 0.9}
-_JAW_GAIN = {"sad": 0.85, "angry": 1.1, "surprised": 1.12, "happy": 1.05}
+_HEAD_GAIN = {"happy": 1.2, "sad": 0.6, "angry": 1.2, "surprised": 1.1, "afraid": 0.85,
+              "disgusted": 0.9, "contemptuous": 0.8}  # fmt: skip
+_JAW_GAIN = {"sad": 0.82, "angry": 1.12, "surprised": 1.12, "happy": 1.06, "afraid": 0.92,
+             "disgusted": 0.95, "contemptuous": 0.90}  # fmt: skip
 
 
 def _faces() -> F64:

@@ -1,0 +1,1 @@
+"""DiffusionMotion: holistic motion from sound by a streaming diffusion transformer."""

@@ -1,0 +1,1 @@
+"""From nothing to the weights of DiffusionMotion: hearing, moving, rolling out."""

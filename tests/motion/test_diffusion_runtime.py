@@ -1,0 +1,203 @@
+"""The runtimes compute the same: OpenVINO and torch beside the numpy twin."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from motion_random import SMALL, random_model
+
+from mien.models.motion.diffusion.guidance import mix, variants
+from mien.models.motion.diffusion.openvino_runtime import OpenVinoRuntime
+from mien.models.motion.diffusion.runtime import BlockInput, make_runtime
+from mien.models.motion.diffusion.sampler import MAX_STEPS, noise, times
+from mien.models.motion.diffusion.shapes import CONDITIONS, LEVELS, SLICE
+from mien.models.motion.diffusion.tokens import TOKEN
+from mien.models.motion.diffusion.weights import About
+from mien.models.motion.source import Guidance
+
+GUIDED = Guidance(audio=0.4, gaze=1.0, emotion=1.5)
+MODELS = {
+    "small": random_model(),
+    "flow": random_model(dataclasses.replace(SMALL, objective="flow")),
+    "full size": random_model(About()),
+}
+FAST = [
+    "openvino",
+    pytest.param(
+        "torch",
+        marks=pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed"),
+    ),
+]
+
+
+def exact(name, model):
+    """The runtime in float32, whatever the processor could do."""
+    if name == "openvino":
+        return OpenVinoRuntime(model, precision="f32")
+    return make_runtime(name, model)
+
+
+def block_for(model, lanes, guidance=GUIDED, seed=0):
+    shape, rng = model.about.transformer, np.random.default_rng(seed)
+
+    def draw(*size):
+        return rng.standard_normal(size).astype(np.float32)
+
+    heard, wishes = variants(
+        guidance,
+        draw(lanes, shape.heard_slices, shape.features + LEVELS),
+        draw(lanes, shape.block_frames, CONDITIONS),
+    )
+    return BlockInput(
+        noise=draw(lanes, shape.block_frames, TOKEN),
+        history=draw(lanes, shape.history_frames + 2, TOKEN),
+        heard=heard,
+        wishes=wishes,
+        mix=mix(guidance),
+    )
+
+
+def slices_for(model, lanes, count, seed=0):
+    rng, shape = np.random.default_rng(seed), model.about.encoder
+    slices = rng.standard_normal((lanes, count, SLICE)).astype(np.float32)
+    memory = rng.standard_normal((lanes, shape.memory_slices, shape.width)).astype(np.float32)
+    return slices, memory
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_fast_runtime_hears_what_its_slow_twin_hears(name, kind, lanes):
+    model = MODELS[kind]
+    slices, memory = slices_for(model, lanes, 4)
+    features, after = exact(name, model).encode(slices, memory)
+    twin_features, twin_after = make_runtime("numpy", model).encode(slices, memory)
+    assert np.abs(features - twin_features).max() < 1e-4
+    assert np.abs(after - twin_after).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("guidance", [Guidance(), GUIDED], ids=["plain", "guided"])
+def test_a_fast_runtime_moves_as_its_slow_twin_moves(name, kind, guidance):
+    model = MODELS[kind]
+    block = block_for(model, 2, guidance)
+    fast, twin = exact(name, model), make_runtime("numpy", model)
+    for steps in (1, 4):
+        expected = twin.sample(block, times(steps))
+        assert np.abs(expected).max() > 0.5
+        assert np.abs(fast.sample(block, times(steps)) - expected).max() < 1e-4
+
+
+def test_torch_predicts_what_its_forward_does():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from mien.models.motion.diffusion.network import MotionTransformer
+
+    model = MODELS["small"]
+    network = MotionTransformer(model.about.transformer)
+    network.load_state_dict({k: torch.from_numpy(v) for k, v in model.part("transformer").items()})
+    block = block_for(model, 3, Guidance())
+    tensors = [block.noise, np.ones(3, np.float32), block.history, block.heard, block.wishes]
+    noisy, level, history, heard, wishes = map(torch.from_numpy, tensors)
+    with torch.no_grad():
+        x0 = network(noisy, level, history, heard[:, 0], wishes[:, 0]).numpy()
+    assert np.abs(x0 - make_runtime("numpy", model).sample(block, times(1))).max() < 1e-4
+
+
+def test_the_encoder_hears_the_same_in_pieces_of_any_size():
+    model = MODELS["small"]
+    slices, memory = slices_for(model, 1, 12)
+    runtime = make_runtime("numpy", model)
+    whole, after = runtime.encode(slices, memory)
+    pieces = []
+    for start, end in ((0, 1), (1, 5), (5, 12)):
+        features, memory = runtime.encode(slices[:, start:end], memory)
+        pieces.append(features)
+    np.testing.assert_allclose(np.concatenate(pieces, 1), whole, atol=1e-5)
+    np.testing.assert_allclose(memory, after, atol=1e-5)
+
+
+def test_guidance_adds_what_each_condition_changes():
+    model = MODELS["small"]
+    runtime = make_runtime("numpy", model)
+    block = block_for(model, 2)
+
+    def alone(i):
+        part = {"heard": block.heard[:, i : i + 1], "wishes": block.wishes[:, i : i + 1]}
+        one = dataclasses.replace(block, mix=np.ones(1, np.float32), **part)
+        return runtime.sample(one, times(1))
+
+    full, deaf, blind, cold = (alone(i) for i in range(4))
+    expected = full + 0.4 * (full - deaf) + 1.0 * (full - blind) + 1.5 * (full - cold)
+    assert np.abs(runtime.sample(block, times(1)) - expected).max() < 1e-4
+    assert np.abs(expected - full).max() > 0.1
+
+
+def test_a_dropped_condition_is_zero_with_its_flag_and_the_others_stay():
+    heard, wishes = np.ones((1, 8, 32), np.float32), np.ones((1, 2, CONDITIONS), np.float32)
+    sounds, asked = variants(GUIDED, heard, wishes)
+    assert sounds.max((0, 2, 3)).tolist() == [1, 0, 1, 1]
+    assert [np.flatnonzero(asked[0, v, 0] == 0).tolist() for v in range(4)] == [
+        [], [], [0, 1, 11], [3, 4, 5, 6, 7, 8, 9, 10, 13],
+    ]  # fmt: skip
+
+
+def test_a_weight_of_zero_costs_no_variant():
+    heard, wishes = np.ones((1, 8, 32), np.float32), np.ones((1, 2, CONDITIONS), np.float32)
+    assert variants(Guidance(), heard, wishes)[0].shape[1] == 1
+    assert variants(Guidance(emotion=2.0), heard, wishes)[0].shape[1] == 2
+    assert mix(Guidance(emotion=2.0)).tolist() == [3.0, -2.0]
+
+
+def test_the_path_begins_in_noise_and_ends_in_motion():
+    assert times(4) == (1.0, 0.75, 0.5, 0.25, 0.0)
+    assert times(1) == (1.0, 0.0)
+    for steps in (0, -1, MAX_STEPS + 1):
+        with pytest.raises(ValueError, match="1 to 50"):
+            times(steps)
+
+
+def test_noise_is_normal_and_depends_on_seed_and_frame_alone():
+    seeds = np.arange(64, dtype=np.uint64)
+    draw = noise(seeds, np.zeros(64, np.int64), 50)
+    assert abs(draw.mean()) < 0.01 and abs(draw.std() - 1) < 0.01
+    correlation = np.corrcoef(draw.reshape(-1, TOKEN).T) - np.eye(TOKEN)
+    assert np.abs(correlation).max() < 0.1
+    late = noise(seeds[3:5], np.array([-1, 10]), 2)
+    np.testing.assert_array_equal(late[0, 1], draw[3, 0])
+    np.testing.assert_array_equal(late[1], draw[4, 10:12])
+
+
+def test_one_graph_serves_any_number_of_steps():
+    runtime = OpenVinoRuntime(MODELS["small"])
+    block = block_for(MODELS["small"], 1)
+    for steps in (1, 7, MAX_STEPS):
+        runtime.sample(block, times(steps))
+    assert len(runtime._movers) == 1
+
+
+def test_the_default_runtime_needs_no_torch_and_leaves_nothing_in_the_home_folder(tmp_path):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import mien.models.motion.diffusion.generator\n"
+        "import mien.models.motion.diffusion.openvino_runtime\n"
+        "assert 'openvino_telemetry' not in sys.modules\n"
+    )
+    home = os.environ | {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, env=home)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_shorter_number_format_is_close_enough_to_see_no_difference():
+    model = MODELS["full size"]
+    block = block_for(model, 1, Guidance())
+    short = OpenVinoRuntime(model, precision="bf16").sample(block, times(4))
+    assert np.abs(short - exact("openvino", model).sample(block, times(4))).max() < 0.1
+    with pytest.raises(ValueError, match="f32 or bf16"):
+        OpenVinoRuntime(model, precision="int4")
