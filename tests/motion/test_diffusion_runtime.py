@@ -15,9 +15,9 @@ from motion_random import SMALL, random_model
 from mien.models.motion.diffusion.guidance import mix, variants
 from mien.models.motion.diffusion.openvino_runtime import OpenVinoRuntime
 from mien.models.motion.diffusion.runtime import BlockInput, make_runtime
-from mien.models.motion.diffusion.sampler import MAX_STEPS, noise, times
+from mien.models.motion.diffusion.sampler import MAX_STEPS, Lips, noise, times
 from mien.models.motion.diffusion.shapes import CONDITIONS, LEVELS, SLICE
-from mien.models.motion.diffusion.tokens import TOKEN
+from mien.models.motion.diffusion.tokens import MOUTH, TOKEN
 from mien.models.motion.diffusion.weights import About
 from mien.models.motion.source import Guidance
 
@@ -161,6 +161,27 @@ def test_the_path_begins_in_noise_and_ends_in_motion():
     for steps in (0, -1, MAX_STEPS + 1):
         with pytest.raises(ValueError, match="1 to 50"):
             times(steps)
+
+
+@pytest.mark.parametrize("name", ["numpy", *FAST])
+def test_lips_keep_to_the_first_step_and_the_rest_is_sampled_on(name):
+    runtime, block = exact(name, MODELS["small"]), block_for(MODELS["small"], 2)
+    once = runtime.sample(block, times(1))
+    for steps in (2, 4):
+        often = runtime.sample(block, times(steps))
+        np.testing.assert_allclose(often[..., MOUTH], once[..., MOUTH], atol=2e-5)
+        others = np.setdiff1d(np.arange(TOKEN), MOUTH)
+        assert np.abs(often[..., others] - once[..., others]).mean() > 0.01
+
+
+def test_held_lips_stay_on_the_straight_line_from_their_noise():
+    rng = np.random.default_rng(0)
+    noisy, clean = rng.standard_normal((2, 3, TOKEN)).astype(np.float32)
+    lips = Lips(noisy.copy())
+    lips.held(0.25 * clean + 0.75 * noisy, 0.75)
+    later = lips.held(np.zeros((3, TOKEN), np.float32), 0.5)
+    np.testing.assert_allclose(later[:, MOUTH], (0.5 * (clean + noisy))[:, MOUTH], atol=1e-5)
+    assert not np.delete(later, MOUTH, axis=1).any()
 
 
 def test_noise_is_normal_and_depends_on_seed_and_frame_alone():

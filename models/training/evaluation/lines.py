@@ -51,7 +51,7 @@ def padded(name: str, voice: str, audio: F32, segments: Sequence[Segment]) -> Li
     """A line with quiet before and after; its phones move along."""
     quiet = np.zeros(round(QUIET_S * SAMPLE_RATE_HZ), np.float32)
     length_s = len(audio) / SAMPLE_RATE_HZ
-    moved = [Segment(s.start_s + QUIET_S, s.end_s + QUIET_S, s.viseme, s.stress) for s in segments]
+    moved = [s.moved(QUIET_S) for s in segments]
     first = moved[0].start_s if moved else QUIET_S
     last = moved[-1].end_s if moved else QUIET_S
     end_s = length_s + 2 * QUIET_S

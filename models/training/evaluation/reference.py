@@ -6,16 +6,13 @@ Knows how to make the teacher plain and how to let it act. Refuses to know what 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from mien.models.motion.perform import ControlsFor
 from mien.models.motion.types import F32, Controls, Motion
 from training.evaluation.lines import Line
-from training.teacher import NEUTRAL, Style, sample_style, teach
-
-PLAIN: Style = replace(NEUTRAL, token=0.0, restless=0.0, rest_gap_iod=0.0, smile_rest=0.0)
+from training.teacher import PLAIN, sample_style, teach
 
 
 def plain(line: Line) -> Motion:

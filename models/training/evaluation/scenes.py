@@ -20,10 +20,7 @@ def joined(name: str, lines: Sequence[Line]) -> Line:
     segments: list[Segment] = []
     start_s = 0.0
     for line in lines:
-        segments += [
-            Segment(s.start_s + start_s, s.end_s + start_s, s.viseme, s.stress)
-            for s in line.segments
-        ]
+        segments += [s.moved(start_s) for s in line.segments]
         start_s += line.seconds
     audio = np.concatenate([line.audio for line in lines])
     return Line(name, lines[0].voice, audio, tuple(_merged(segments)))

@@ -2,8 +2,8 @@
 
 Knows vocal tracts, rooms, microphones, noises and tempo as operations on a batch of log-mel
 windows; the wave-form kind, which is slower, happens in `training.speech.augment`. Refuses to know
-labels except to warp their time along. Frequency warping after Jaitly and Hinton (2013), masking
-after SpecAugment (Park et al. 2019).
+what runs beside the sound, except to warp its time along. Frequency warping after Jaitly and Hinton
+(2013), masking after SpecAugment (Park et al. 2019).
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ DB = float(np.log(10.0) / 10.0)  # one decibel in natural-log power
 FLOOR = float(np.log(1e-7))
 
 
+Tracks = tuple[Tensor, ...]
+
+
 def disguise(
-    mel: Tensor, labels: Tensor, rng: torch.Generator, *, pace: bool = True
-) -> tuple[Tensor, Tensor]:
-    """Return `mel` [B, S, 2, BANDS] and `labels` [B, S] as another voice, room and pace."""
+    mel: Tensor, tracks: Tracks, rng: torch.Generator, *, pace: bool = True
+) -> tuple[Tensor, Tracks]:
+    """Return `mel` [B, S, 2, BANDS] as another voice, room and pace, and `tracks` [B, S, ...]."""
     if pace:
-        mel, labels = _pace(mel, labels, rng)
+        mel, tracks = _pace(mel, tracks, rng)
     mel = _glottis(_tract(mel, rng), rng)
     loud = mel.flatten(1).logsumexp(1) - np.log(mel[0].numel())  # [B] mean power
     mel = _room(mel, rng)
@@ -33,7 +36,7 @@ def disguise(
     mel = torch.logaddexp(mel, _noise(mel, loud, rng))
     mel = _telephone(mel, rng)
     mel = mel + _uniform(rng, len(mel), -26.0, 14.0)[:, None, None, None] * DB
-    return _mask(torch.clamp(mel, min=FLOOR), rng), labels
+    return _mask(torch.clamp(mel, min=FLOOR), rng), tracks
 
 
 def _uniform(rng: torch.Generator, count: int, low: float, high: float) -> Tensor:
@@ -50,9 +53,9 @@ def _smooth(rng: torch.Generator, rows: int, knots: int, points: int) -> Tensor:
     return torch.nn.functional.interpolate(values, points, mode="linear", align_corners=True)[:, 0]
 
 
-def _pace(mel: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _pace(mel: Tensor, tracks: Tracks, rng: torch.Generator) -> tuple[Tensor, Tracks]:
     """Another tempo, uneven: the window's own length stays, what is past its end is repeated."""
-    batch, slices = labels.shape
+    batch, slices = mel.shape[:2]
     base = _uniform(rng, batch, -0.28, 0.22)[:, None]
     speed = torch.exp(base + 0.3 * _smooth(rng, batch, max(slices // 12, 2), slices))
     speed = torch.where(_chance(rng, batch, 0.75)[:, None], speed, torch.ones_like(speed))
@@ -64,7 +67,7 @@ def _pace(mel: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, Te
     rows = torch.arange(batch)[:, None]
     return (
         mel[rows, cell] * (1 - share) + mel[rows, cell + 1] * share,
-        labels[rows, place.round().long()],
+        tuple(track[rows, place.round().long()] for track in tracks),
     )
 
 

@@ -16,13 +16,10 @@ from mien.models.motion.diffusion.shapes import SLICE, EncoderShape, Transformer
 from mien.models.motion.diffusion.weights import About, save_model
 from training.motion.hearing import MEL_MEAN, MEL_SCALE
 
-# Lips that keep to the likeliest follow the phones better (docs/experiments.md); all else is chance.
-MOUTH_NOISE = 0.3
+STEPS = 4
 
 
-def export(
-    encoder: Path, transformer: Path, out: Path, *, steps: int = 4, mouth_noise: float = MOUTH_NOISE
-) -> About:
+def export(encoder: Path, transformer: Path, out: Path, *, steps: int = STEPS) -> About:
     """Write the averaged networks of two checkpoints as one weights file."""
     heard = torch.load(encoder, weights_only=True)
     moved = torch.load(transformer, weights_only=True)
@@ -33,7 +30,6 @@ def export(
         lookahead_frames=int(moved["about"]["lookahead_frames"]),
         steps=steps,
         objective=str(moved["objective"]),
-        mouth_noise=mouth_noise,
         notes={
             "trained": date.today().isoformat(),
             "encoder_steps": int(heard["step"]),

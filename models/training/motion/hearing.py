@@ -1,8 +1,9 @@
 """Trains the SpeechEncoder: what is being said, heard 40 to 120 ms later.
 
-Knows the loss, the schedule and the checkpoint. The label of every 20 ms is asked for after three
+Knows the loss, the schedule and the checkpoint. The viseme of every 20 ms is asked for after three
 delays at once, so that one network serves any look-ahead, and the accuracy at 80 and at 120 ms can
-be compared. Refuses to know faces.
+be compared. So is the mouth of a plain speaker, which visemes alone do not tell: lips begin before
+their phone, and stress opens the jaw. Refuses to know how faces are driven.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from torch.nn import functional
 
 from mien.models.motion.diffusion.network import EncoderShape, SpeechEncoder
 from training.motion.disguise import disguise
-from training.motion.material import UNKNOWN, Pool
+from training.motion.material import MOUTH_COLUMNS, Pool
 from training.speech.phones import INDEX, VISEMES
 
 DELAYS = {40: 2, 80: 4, 120: 6}  # milliseconds to slices
 DELAY_WEIGHT = {40: 0.4, 80: 1.0, 120: 0.8}
+MOUTH_DELAYS = (80, 120)
+MOUTH_WEIGHT = 1.5
+LEAST_SPREAD = 0.05  # what hardly moves must not weigh like what always does
 MEL_MEAN, MEL_SCALE = -6.0, 0.25  # brings log-mel power to about unit size
 LIP_WEIGHT = {"p": 2.5, "m": 2.5, "f": 1.8, "w": 1.6, "uw": 1.6, "uh": 1.4, "oh": 1.4, "sh": 1.3,
               "ue": 1.4, "oe": 1.4, "ao": 1.2}  # fmt: skip
@@ -50,12 +54,26 @@ class Listener(nn.Module):
         self.heads = nn.ModuleDict(
             {str(ms): nn.Linear(shape.features, len(VISEMES)) for ms in DELAYS}
         )
+        self.mouths = nn.ModuleDict(
+            {str(ms): nn.Linear(shape.features, len(MOUTH_COLUMNS)) for ms in MOUTH_DELAYS}
+        )
+        for head in self.mouths.values():  # guesses would shake what the encoder already knows
+            nn.init.zeros_(head.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
-    def forward(self, mel: Tensor) -> dict[int, Tensor]:
-        """`mel` [B, S, 2, BANDS] log power; returns logits [B, S, visemes] for each delay."""
+    def features(self, mel: Tensor) -> Tensor:
+        """`mel` [B, S, 2, BANDS] log power; returns what is heard of it [B, S, F]."""
         x = scaled(mel)
-        features, _ = self.encoder(x, self.encoder.silence(len(x)))
+        features: Tensor = self.encoder(x, self.encoder.silence(len(x)))[0]
+        return features
+
+    def visemes(self, features: Tensor) -> dict[int, Tensor]:
+        """Return logits [B, S, visemes] for each delay."""
         return {ms: self.heads[str(ms)](features) for ms in DELAYS}
+
+    def mouth(self, features: Tensor) -> dict[int, Tensor]:
+        """Return MOUTH_COLUMNS [B, S, M] for each of MOUTH_DELAYS."""
+        return {ms: self.mouths[str(ms)](features) for ms in MOUTH_DELAYS}
 
 
 def scaled(mel: Tensor) -> Tensor:
@@ -69,13 +87,21 @@ def aligned(logits: Tensor, labels: Tensor, slices: int) -> tuple[Tensor, Tensor
     return logits[:, WARM_UP_SLICES + lag :], labels[:, WARM_UP_SLICES : labels.shape[1] - lag]
 
 
-def _loss(logits: dict[int, Tensor], labels: Tensor, weights: Tensor) -> Tensor:
+def _viseme_loss(logits: dict[int, Tensor], labels: Tensor, weights: Tensor) -> Tensor:
     total = labels.new_zeros((), dtype=torch.float32)
     for ms, slices in DELAYS.items():
         said, asked = aligned(logits[ms], labels, slices)
         total = total + DELAY_WEIGHT[ms] * functional.cross_entropy(
-            said.flatten(0, 1), asked.flatten(), weights, ignore_index=UNKNOWN, label_smoothing=0.05
+            said.flatten(0, 1), asked.flatten(), weights, label_smoothing=0.05
         )
+    return total
+
+
+def _mouth_loss(shown: dict[int, Tensor], mouth: Tensor, spread: Tensor) -> Tensor:
+    total = mouth.new_zeros(())
+    for ms in MOUTH_DELAYS:
+        ours, theirs = aligned(shown[ms], mouth, DELAYS[ms])
+        total = total + DELAY_WEIGHT[ms] * ((ours - theirs) / spread).square().mean()
     return total
 
 
@@ -92,33 +118,38 @@ def train(corpus: Path, checkpoint: Path, plan: HearingPlan, shape: EncoderShape
     spent_s, step, losses = _resume(checkpoint, model, average, optimiser)
     if not spent_s:
         average.load_state_dict(model.state_dict())
+    spread = torch.from_numpy(pool.mouth_spread()).clamp(min=LEAST_SPREAD)
     weights = torch.tensor([LIP_WEIGHT.get(v, 1.0) for v in VISEMES])
     rng = torch.Generator().manual_seed(plan.seed + step)
     began = time.monotonic() - spent_s
-    told = (time.monotonic(), 0.0, 0)
+    told = (time.monotonic(), 0.0, 0, 0.0)
     while (spent_s := time.monotonic() - began) < 60 * plan.minutes:
         if step % plan.refresh_steps == 0:
             pool.refresh(40)
         share = spent_s / (60 * plan.minutes)
         for group in optimiser.param_groups:
             group["lr"] = plan.rate * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * _cosine(share))
-        mel, labels = (torch.from_numpy(a) for a in pool.draw(plan.batch, plan.slices))
+        mel, viseme, mouth = map(torch.from_numpy, pool.draw(plan.batch, plan.slices))
         with torch.no_grad():
-            mel, labels = disguise(mel, labels, rng)
-        loss = _loss(model(mel), labels, weights)
+            mel, (viseme, mouth) = disguise(mel, (viseme, mouth), rng)
+        features = model.features(mel)
+        heard = _viseme_loss(model.visemes(features), viseme, weights)
+        seen = _mouth_loss(model.mouth(features), mouth, spread)
+        loss = heard + MOUTH_WEIGHT * seen
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         step += 1
         _follow(average, model, min(0.998, step / (step + 20)))
-        told = (told[0], told[1] + loss.item(), told[2] + 1)
+        told = (told[0], told[1] + heard.item(), told[2] + 1, told[3] + seen.item())
         if time.monotonic() - told[0] > 60:
-            losses.append((spent_s / 60, told[1] / told[2]))
+            heard_loss, mouth_loss = told[1] / told[2], told[3] / told[2]
+            losses.append((spent_s / 60, heard_loss))
             _save(checkpoint, model, average, optimiser, shape, spent_s, step, losses)
-            print(f"{spent_s / 60:5.1f} min  step {step}  loss {told[1] / told[2]:.3f}  "
-                  f"{pool.hours:.1f} h of speech", flush=True)  # fmt: skip
-            told = (time.monotonic(), 0.0, 0)
+            print(f"{spent_s / 60:5.1f} min  step {step}  loss {heard_loss:.3f}  "
+                  f"mouth {mouth_loss:.3f}  {pool.hours:.1f} h of speech", flush=True)  # fmt: skip
+            told = (time.monotonic(), 0.0, 0, 0.0)
     _save(checkpoint, model, average, optimiser, shape, spent_s, step, losses)
 
 
@@ -171,8 +202,8 @@ def load(path: Path) -> Listener:
 @torch.no_grad()
 def score(model: Listener, pool: Pool, windows: int = 48, slices: int = 400) -> dict[str, float]:
     """Accuracy per delay, and how often p, b, m frames are found and falsely found (at 80 ms)."""
-    mel, labels = (torch.from_numpy(a) for a in pool.draw(windows, slices))
-    logits = model(mel)
+    mel, labels, _ = map(torch.from_numpy, pool.draw(windows, slices))
+    logits = model.visemes(model.features(mel))
     out: dict[str, float] = {}
     for ms, delay in DELAYS.items():
         said, asked = aligned(logits[ms], labels, delay)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from mien.models.codec.basis import face_basis
 from mien.models.codec.lips import LOWER, UPPER
 from mien.models.motion.diffusion.network import MotionTransformer, TransformerShape
-from mien.models.motion.diffusion.sampler import times
+from mien.models.motion.diffusion.sampler import Lips, times
 from mien.models.motion.diffusion.tokens import FACE, FACE_COLUMNS, GAZE, MOUTH, POSE, TOKEN
 from mien.models.motion.diffusion.wishes import columns_of
 from mien.models.motion.types import ARKIT_NAMES
@@ -45,22 +45,26 @@ class MovingPlan:
     seed: int = 0
     objective: str = "x0"  # or "flow"
     drop_condition: float = 0.1
-    drop_history: float = 0.08
+    drop_history: float = 0.04
     drop_mouth: float = 0.5
-    history_noise: float = 0.25
+    history_noise: float = 0.15  # at most, of what a column changes in a frame
+    first_share: float = 0.3  # of the windows are pure noise: the step that lips come from
     rollouts_from: float = 0.7  # share of the time after which own pasts come in
     rollout_share: float = 0.4
     rollout_steps: int = 2
     lip_weight: float = 3.0
     gap_weight: float = 1.0
     close_weight: float = 4.0
-    speed_weight: float = 0.5
+    speed_weight: float = 0.15
+    freely: float = 0.1  # how much columns count that chance moves, after a past of the model's own
 
 
 class MotionLoss(nn.Module):
     """How far predicted motion is from the teacher's, lips first."""
 
     weight: Tensor
+    driven: Tensor
+    speed: Tensor
     gap: Tensor
     gap_rest: Tensor
 
@@ -69,15 +73,20 @@ class MotionLoss(nn.Module):
         self.plan = plan
         weight = torch.ones(TOKEN)
         weight[MOUTH.tolist()] = plan.lip_weight
-        # Wishes are promises: the gaze, and the distance in the pose's last column.
-        weight[GAZE], weight[POSE], weight[-1] = 6.0, 2.0, 8.0
+        # Wishes are promises: the gaze, and the distance, which goes far in its own column alone.
+        weight[GAZE], weight[POSE], weight[-1] = 6.0, 2.0, 60.0
         # A coefficient that hardly ever moves must not weigh like one that always does.
         weight[:FACE] *= (0.08 * scaling.scale[:FACE]).pow(-1).clamp(0.1, 1.0)
         basis = face_basis().dynamics.astype(np.float32)
         opening = (basis[:, LOWER, 1] - basis[:, UPPER, 1])[:, 3:6]  # [52, 3] iod, middle pairs
         opening = opening if opening[ARKIT_NAMES.index("jawOpen"), 1] > 0 else -opening
         face = torch.from_numpy(np.ascontiguousarray(opening[FACE_COLUMNS]))
+        driven = torch.full((TOKEN,), plan.freely)
+        driven[MOUTH.tolist()], driven[GAZE], driven[-1] = 1.0, 1.0, 1.0
         self.register_buffer("weight", weight)
+        self.register_buffer("driven", driven)
+        # Speed against the column's own: a head that turns slowly must not tremble.
+        self.register_buffer("speed", weight / scaling.speed.clamp(min=0.07).square())
         self.register_buffer("gap", face / scaling.scale[:FACE, None])
         self.register_buffer("gap_rest", scaling.mean[:FACE] @ face)
 
@@ -85,14 +94,20 @@ class MotionLoss(nn.Module):
         """Return the gap [..., 3] between the lips, in 0.1 iod, of scaled tokens."""
         return 10.0 * (tokens[..., :FACE] @ self.gap + self.gap_rest)
 
-    def forward(self, x0: Tensor, target: Tensor, before: Tensor, w: Windows) -> Tensor:
-        """Loss of `x0` against `target` [B, N, b, TOKEN] after `before` [B, N, TOKEN]."""
+    def forward(
+        self, x0: Tensor, target: Tensor, before: Tensor, w: Windows, own: bool = False
+    ) -> Tensor:
+        """Loss of `x0` against `target` [B, N, b, TOKEN] after `before` [B, N, TOKEN].
+
+        `own`: the past is the model's. Where chance moves a face (head, lids, brows), the
+        teacher's frame is then no answer to it; following it would teach to jump.
+        """
         plan = self.plan
-        error = (x0 - target).square()
-        loss = (error * self.weight).mean()
+        count = self.driven if own else torch.ones_like(self.driven)
+        loss = ((x0 - target).square() * self.weight * count).mean()
         ours = torch.cat([before[:, :, None], x0], dim=2).diff(dim=2)
         theirs = torch.cat([before[:, :, None], target], dim=2).diff(dim=2)
-        loss = loss + plan.speed_weight * ((ours - theirs).square() * self.weight).mean()
+        loss = loss + plan.speed_weight * ((ours - theirs).square() * self.speed * count).mean()
         gap, true = self.openings(x0), self.openings(target)
         shut = torch.maximum(w.close, w.labiodental)[..., None]
         # Lips that should meet may press harder, but not stand open; others may not meet.
@@ -160,9 +175,10 @@ class Mover:
         """Return the history with every block replaced by the model's own, [B, H + 2 + N*b, T]."""
         shape = self.blocks_of(w).shape
         x = torch.randn(shape, generator=self.rng)
+        lips = Lips(x.clone())
         for now, then in pairwise(times(steps)):
             x0 = self.predict(x, torch.full((shape[0],), now), history, w, reach)
-            x = x0 + (then / now) * (x - x0)
+            x = lips.held(x0 + (then / now) * (x - x0), then)
         past = self.model.shape.history_frames + 2
         return torch.cat([history[:, :past], x.flatten(1, 2)], dim=1)
 
@@ -180,22 +196,30 @@ class Mover:
         heard[lost(0.5 * self.plan.drop_condition)] = 0.0
         return Windows(**{**vars(w), "wishes": wishes, "heard": heard})
 
-    def pasts(self, w: Windows, rest: Tensor, share: float, reach: Tensor) -> Tensor:
-        """The history that blocks see: the teacher's, the model's own, a noisy one, or none."""
-        history = w.history
+    def pasts(
+        self, w: Windows, scaling: Scaling, share: float, reach: Tensor
+    ) -> tuple[Tensor, bool]:
+        """The history that blocks see: the teacher's or the model's own, noisy, or none.
+
+        Returns it, and whether it is the model's own.
+        """
+        history, own = w.history, False
+        rest = (-scaling.mean * scaling.scale)[None, None]
         count = len(history)
         if share > self.plan.rollouts_from and (
             torch.rand((), generator=self.rng) < self.plan.rollout_share
         ):
+            own = True
             for _ in range(1 + int(torch.randint(0, 2, (), generator=self.rng))):
                 history = self.play(history, w, reach, self.plan.rollout_steps)
-        size = self.plan.history_noise * torch.rand(count, 1, 1, generator=self.rng)
-        history = history + size * torch.randn(history.shape, generator=self.rng)
+        size = scaling.speed * self.plan.history_noise * torch.rand(count, 1, 1, generator=self.rng)
+        noise = torch.randn(history.shape, generator=self.rng)
+        history = history + size * noise
         gone = torch.rand(count, generator=self.rng) < self.plan.drop_history
         history = torch.where(gone[:, None, None], rest, history)
         # Lips are to follow the sound, not themselves: half of the time their past is kept secret.
         deaf = torch.rand(count, generator=self.rng) < self.plan.drop_mouth
-        return torch.where(deaf[:, None, None] & self.mouth, rest, history)
+        return torch.where(deaf[:, None, None] & self.mouth, rest, history), own
 
 
 def train(
@@ -217,12 +241,11 @@ def train(
         optimiser.load_state_dict(kept["optimiser"])
         spent_s, step = float(kept["spent_s"]), int(kept["step"])
         losses = [(m, x) for m, x in kept["losses"]]
-        scaling = Scaling(kept["token_mean"], kept["token_scale"])
+        scaling = Scaling(kept["token_mean"], kept["token_scale"], kept["token_speed"])
     else:
         average.load_state_dict(model.state_dict())
     mover, criterion = Mover(model, plan), MotionLoss(scaling, plan)
     mover.rng.manual_seed(plan.seed + step)
-    rest = (-scaling.mean * scaling.scale)[None, None]
 
     def save() -> None:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -231,7 +254,7 @@ def train(
             {"model": model.state_dict(), "average": average.state_dict(),
              "optimiser": optimiser.state_dict(), "shape": asdict(shape), "spent_s": spent_s,
              "step": step, "token_mean": scaling.mean, "token_scale": scaling.scale,
-             "losses": losses,
+             "token_speed": scaling.speed, "losses": losses,
              "objective": plan.objective, "about": about}, new,
         )  # fmt: skip
         new.replace(checkpoint)
@@ -249,14 +272,16 @@ def train(
         target = mover.blocks_of(w)
         w = mover.dropped(w)
         reach = reach_of(model, target.shape[1])
-        history = mover.pasts(w, rest, share, reach.detach())
+        history, own = mover.pasts(w, scaling, share, reach.detach())
         count = len(target)
         t = (torch.arange(count) + torch.rand(count, generator=mover.rng)) / count
         t = t[torch.randperm(count, generator=mover.rng)].clamp(min=0.02)
+        first = torch.rand(count, generator=mover.rng) < plan.first_share
+        t = torch.where(first, torch.ones_like(t), t)
         noise = torch.randn(target.shape, generator=mover.rng)
         level = t[:, None, None, None]
         x0 = mover.predict((1 - level) * target + level * noise, t, history, w, reach)
-        loss = criterion(x0, target, mover.newest(history)[..., -TOKEN:], w)
+        loss = criterion(x0, target, mover.newest(history)[..., -TOKEN:], w, own)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -58,10 +58,7 @@ def compose(utterances: Sequence[Utterance], rng: np.random.Generator) -> tuple[
             break
         sound[start:end] = utterance.audio
         offset = start / SAMPLE_RATE_HZ
-        segments += [
-            Segment(s.start_s + offset, s.end_s + offset, s.viseme, s.stress)
-            for s in utterance.segments
-        ]
+        segments += [s.moved(offset) for s in utterance.segments]
         long = rng.random() < 0.12
         at_s = end / SAMPLE_RATE_HZ + float(
             rng.uniform(2.0, 6.0) if long else rng.uniform(0.15, 1.3)

@@ -47,6 +47,10 @@ class Segment:
     viseme: str
     stress: float = 0.0
 
+    def moved(self, by_s: float) -> Segment:
+        """The same, so much later."""
+        return Segment(self.start_s + by_s, self.end_s + by_s, self.viseme, self.stress)
+
 
 def _table(text: str) -> dict[str, str]:
     """`viseme: phone phone; ...` to phone → viseme."""

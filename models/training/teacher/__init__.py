@@ -5,6 +5,6 @@ Knows how mouths articulate, heads nod and eyes rest. Refuses to know models, tr
 
 from training.teacher.controls import random_controls
 from training.teacher.perform import Performance, teach
-from training.teacher.style import NEUTRAL, Style, sample_style
+from training.teacher.style import NEUTRAL, PLAIN, Style, sample_style
 
-__all__ = ["NEUTRAL", "Performance", "Style", "random_controls", "sample_style", "teach"]
+__all__ = ["NEUTRAL", "PLAIN", "Performance", "Style", "random_controls", "sample_style", "teach"]

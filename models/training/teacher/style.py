@@ -5,7 +5,7 @@ Knows the numbers that differ between speakers. Refuses to know what is said and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -59,6 +59,8 @@ class Style:
 
 
 NEUTRAL = Style()
+# Nobody in particular, who also keeps still: what a mouth must do on these phones.
+PLAIN = replace(NEUTRAL, token=0.0, restless=0.0, rest_gap_iod=0.0, smile_rest=0.0)
 
 _HABITS = ("lower", "upper", "stretch", "smile", "dimple", "shrug_up", "forward", "frown", "funnel")
 

@@ -18,7 +18,6 @@ from mien.models.motion.diffusion.state import DiffusionState
 from mien.models.motion.diffusion.tokens import (
     FACE,
     GAZE,
-    MOUTH,
     POSE,
     TOKEN,
     from_tokens,
@@ -72,8 +71,6 @@ class DiffusionMotion:
         self.block_frames = about.transformer.block_frames
         self.lookahead_frames = about.lookahead_frames
         self._times = times(self.steps)
-        self._temperature = np.ones(TOKEN, np.float32)
-        self._temperature[MOUTH] = about.mouth_noise
         if not np.isfinite(mix(self.guidance)).all():
             raise ValueError(f"guidance must be finite, not {self.guidance}")
 
@@ -131,7 +128,7 @@ class DiffusionMotion:
         wishes = np.stack([wish_vector(wish) for wish in controls])
         heard, asked = variants(self.guidance, state.heard, wishes)
         block = BlockInput(
-            noise=noise(state.seed, first_frame, frames) * self._temperature,
+            noise=noise(state.seed, first_frame, frames),
             history=(state.history - model.token_mean) * model.token_scale,
             heard=heard,
             wishes=asked,

@@ -12,7 +12,7 @@ import numpy as np
 
 from mien.models.motion.diffusion.guidance import reach_of
 from mien.models.motion.diffusion.runtime import BlockInput
-from mien.models.motion.diffusion.sampler import Times
+from mien.models.motion.diffusion.sampler import Lips, Times
 from mien.models.motion.diffusion.tokens import TOKEN
 from mien.models.motion.diffusion.weights import MotionModel
 from mien.models.motion.types import F32
@@ -87,10 +87,10 @@ class NumpyRuntime:
 
     def sample(self, block: BlockInput, times: Times) -> F32:
         """See `MotionRuntime.sample`."""
-        x = block.noise
+        x, lips = block.noise, Lips(block.noise)
         for now, then in pairwise(times):
             x0 = self.predict(block, x, now)
-            x = x0 + np.float32(then / now) * (x - x0)
+            x = lips.held(x0 + np.float32(then / now) * (x - x0), then)
         return x
 
     def predict(self, block: BlockInput, noisy: F32, time: float) -> F32:

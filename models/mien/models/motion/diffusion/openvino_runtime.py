@@ -16,7 +16,7 @@ from mien.models.motion.diffusion import graph
 from mien.models.motion.diffusion.numpy_runtime import steering
 from mien.models.motion.diffusion.quiet_openvino import ov
 from mien.models.motion.diffusion.runtime import BlockInput
-from mien.models.motion.diffusion.sampler import Times
+from mien.models.motion.diffusion.sampler import Lips, Times
 from mien.models.motion.diffusion.weights import MotionModel
 from mien.models.motion.types import F32
 
@@ -82,14 +82,14 @@ class OpenVinoRuntime:
             for name, tensor in zip(self._shared, given.output_tensors, strict=True):
                 step.set_tensor(name, tensor)  # not copied
             _give(step, mix=block.mix)
-            x = block.noise
+            x, lips = block.noise, Lips(block.noise)
             for now, then in pairwise(times):
                 left = np.array([then / now], np.float32)
                 _give(step, noisy=x, steer=self._steering(now), left=left)
                 if self.model.about.objective == "flow":
                     _give(step, now=np.array([now], np.float32))
                 step.infer()
-                x = step.output_tensors[0].data.copy()
+                x = lips.held(step.output_tensors[0].data.copy(), then)
         return x
 
     def _request(self, built: ov.Model) -> ov.InferRequest:

@@ -7,19 +7,19 @@ know how x0 is predicted: every runtime, and training too, walks this path.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from mien.models.motion.chance import draws, normal
-from mien.models.motion.diffusion.tokens import TOKEN
+from mien.models.motion.diffusion.tokens import MOUTH, TOKEN
 from mien.models.motion.lanes import I64, U64
 from mien.models.motion.types import F32
 
 MAX_STEPS = 50
 _NOISE_STREAM = 1000
 Times = tuple[float, ...]
-Array = TypeVar("Array")  # numpy's, torch's or a graph's
+Array = TypeVar("Array")  # numpy's or torch's
 
 
 def times(steps: int) -> Times:
@@ -38,3 +38,25 @@ def noise(seed: U64, first_frame: I64, frames: int) -> F32:
     chance = draws(np.repeat(seed, frames), _NOISE_STREAM, frame, 2 * TOKEN)
     unit = normal(chance[:, :TOKEN], chance[:, TOKEN:])
     return unit.reshape(len(seed), frames, TOKEN).astype(np.float32)
+
+
+class Lips:
+    """Keeps the mouth on the way to what the first step makes of it; all else goes on by chance.
+
+    At noise level 1 a network that predicts x0 gives the mean over all that could follow, and that
+    is where lips belong: which phone they shape is for the sound to say. Samples are as far again
+    from the phones (docs/experiments.md).
+    """
+
+    def __init__(self, noise: Any) -> None:
+        """`noise` [..., TOKEN] is what the block begins as, at noise level 1."""
+        self._noise = noise
+        self._shape: Any = None
+
+    def held(self, x: Array, then: float) -> Array:
+        """Return `x` [..., TOKEN], just brought to noise level `then`, with the mouth held."""
+        noise, array = self._noise[..., MOUTH], cast(Any, x)
+        if self._shape is None:
+            self._shape = (array[..., MOUTH] - then * noise) / (1.0 - then)
+        array[..., MOUTH] = (1.0 - then) * self._shape + then * noise
+        return x

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mien.models.motion.diffusion.guidance import reach_of
 from mien.models.motion.diffusion.network import MotionTransformer, SpeechEncoder
 from mien.models.motion.diffusion.runtime import BlockInput
-from mien.models.motion.diffusion.sampler import Times
+from mien.models.motion.diffusion.sampler import Lips, Times
 from mien.models.motion.diffusion.weights import MotionModel
 from mien.models.motion.types import F32
 
@@ -56,6 +56,7 @@ class TorchRuntime:
         past = network.remembered(history)
         newest = history[:, None, -2:].flatten(2).expand(-1, count, -1)
         x = self._tensor(block.noise)
+        lips = Lips(x.clone())
         for now, then in pairwise(times):
             noisy = x[:, None].expand(-1, count, -1, -1)
             level = torch.full((len(x),), now, device=self._device)
@@ -63,7 +64,7 @@ class TorchRuntime:
             if self.model.about.objective == "flow":
                 out = noisy - now * out
             x0 = (mix * out).sum(1)
-            x = x0 + (then / now) * (x - x0)
+            x = lips.held(x0 + (then / now) * (x - x0), then)
         return _array(x)
 
     def _tensor(self, array: F32) -> Tensor:

@@ -49,7 +49,6 @@ class About:
     lookahead_frames: int = 1
     steps: int = 4  # of denoising, where nobody asks for another number
     objective: str = "x0"
-    mouth_noise: float = 1.0  # of the mouth's columns; less than 1: lips keep to the likeliest
     notes: dict[str, Any] = field(default_factory=dict)  # free: data, dates, metrics
 
     def __post_init__(self) -> None:
@@ -57,8 +56,6 @@ class About:
             raise MotionWeightsError(f"a look-ahead is 1 or 2 frames, not {self.lookahead_frames}")
         if self.objective not in OBJECTIVES:
             raise MotionWeightsError(f"an objective is x0 or flow, not '{self.objective}'")
-        if not 0.0 <= self.mouth_noise <= 1.0:
-            raise MotionWeightsError(f"the mouth's noise is 0 to 1, not {self.mouth_noise}")
         if self.encoder.features != self.transformer.features:
             raise MotionWeightsError(
                 f"the encoder gives {self.encoder.features} features and the transformer "
