@@ -1,28 +1,19 @@
 """Lines and motions made by hand for the evaluation's tests; no voice and no teacher needed."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from mien.models.motion.types import ARKIT_INDEX, COEFFICIENTS, FRAME_RATE_HZ, Motion
 from training.evaluation.lines import Line
+from training.speech.phones import Segment
 
 JAW, CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
-
-
-@dataclass(frozen=True)
-class Phone:
-    start_s: float
-    end_s: float
-    viseme: str
-    stress: float = 0.0
 
 
 def phones(*spans, start_s=0.0):
     """`phones(("sil", .3), ("p", .1))`: visemes one after another with their lengths."""
     out = []
     for viseme, length_s in spans:
-        out.append(Phone(start_s, start_s + length_s, viseme))
+        out.append(Segment(start_s, start_s + length_s, viseme))
         start_s += length_s
     return out
 

@@ -16,10 +16,19 @@ from mien.models.motion.diffusion.shapes import SLICE, EncoderShape, Transformer
 from mien.models.motion.diffusion.weights import About, save_model
 from training.motion.hearing import MEL_MEAN, MEL_SCALE
 
-STEPS = 4
+# Four steps draw less than the full spread of heads and blinks; a little more noise gives it back
+# (docs/experiments.md).
+STEPS, TEMPERATURE = 4, 1.15
 
 
-def export(encoder: Path, transformer: Path, out: Path, *, steps: int = STEPS) -> About:
+def export(
+    encoder: Path,
+    transformer: Path,
+    out: Path,
+    *,
+    steps: int = STEPS,
+    temperature: float = TEMPERATURE,
+) -> About:
     """Write the averaged networks of two checkpoints as one weights file."""
     heard = torch.load(encoder, weights_only=True)
     moved = torch.load(transformer, weights_only=True)
@@ -29,6 +38,7 @@ def export(encoder: Path, transformer: Path, out: Path, *, steps: int = STEPS) -
         transformer=TransformerShape(**moved["shape"]),
         lookahead_frames=int(moved["about"]["lookahead_frames"]),
         steps=steps,
+        temperature=temperature,
         objective=str(moved["objective"]),
         notes={
             "trained": date.today().isoformat(),

@@ -46,7 +46,7 @@ class MovingPlan:
     objective: str = "x0"  # or "flow"
     drop_condition: float = 0.1
     drop_history: float = 0.04
-    drop_mouth: float = 0.5
+    drop_answers: float = 0.5
     history_noise: float = 0.15  # at most, of what a column changes in a frame
     first_share: float = 0.3  # of the windows are pure noise: the step that lips come from
     rollouts_from: float = 0.7  # share of the time after which own pasts come in
@@ -74,7 +74,7 @@ class MotionLoss(nn.Module):
         weight = torch.ones(TOKEN)
         weight[MOUTH.tolist()] = plan.lip_weight
         # Wishes are promises: the gaze, and the distance, which goes far in its own column alone.
-        weight[GAZE], weight[POSE], weight[-1] = 6.0, 2.0, 60.0
+        weight[GAZE], weight[POSE], weight[-1] = 6.0, 2.0, 30.0
         # A coefficient that hardly ever moves must not weigh like one that always does.
         weight[:FACE] *= (0.08 * scaling.scale[:FACE]).pow(-1).clamp(0.1, 1.0)
         basis = face_basis().dynamics.astype(np.float32)
@@ -86,7 +86,9 @@ class MotionLoss(nn.Module):
         self.register_buffer("weight", weight)
         self.register_buffer("driven", driven)
         # Speed against the column's own: a head that turns slowly must not tremble.
-        self.register_buffer("speed", weight / scaling.speed.clamp(min=0.07).square())
+        own_speed = scaling.speed.clamp(min=0.07)
+        own_speed[-1] = 1.0  # where the head is to be counts, not how it gets there
+        self.register_buffer("speed", weight / own_speed.square())
         self.register_buffer("gap", face / scaling.scale[:FACE, None])
         self.register_buffer("gap_rest", scaling.mean[:FACE] @ face)
 
@@ -145,8 +147,8 @@ class Mover:
         self.model = model
         self.plan = plan
         self.rng = torch.Generator().manual_seed(plan.seed)
-        self.mouth = torch.zeros(TOKEN, dtype=torch.bool)
-        self.mouth[MOUTH.tolist()] = True
+        self.answers = torch.zeros(TOKEN, dtype=torch.bool)
+        self.answers[MOUTH.tolist()], self.answers[-1] = True, True
 
     def blocks_of(self, w: Windows) -> Tensor:
         """The clean frames of the blocks, [B, N, b, TOKEN]."""
@@ -217,9 +219,10 @@ class Mover:
         history = history + size * noise
         gone = torch.rand(count, generator=self.rng) < self.plan.drop_history
         history = torch.where(gone[:, None, None], rest, history)
-        # Lips are to follow the sound, not themselves: half of the time their past is kept secret.
-        deaf = torch.rand(count, generator=self.rng) < self.plan.drop_mouth
-        return torch.where(deaf[:, None, None] & self.mouth, rest, history), own
+        # Lips are to follow the sound, and the distance the wish, not themselves: half of the time
+        # their past is kept secret.
+        secret = torch.rand(count, generator=self.rng) < self.plan.drop_answers
+        return torch.where(secret[:, None, None] & self.answers, rest, history), own
 
 
 def train(

@@ -36,6 +36,11 @@ from mien.models.motion.types import (
 
 MOST_LANES = 64  # that are computed at once
 _LOUDEST = 4.0  # samples beyond are no sound
+_SPEAKING = [
+    i
+    for name, i in ARKIT_INDEX.items()
+    if name.startswith(("jaw", "mouth")) and not name.startswith(("mouthSmile", "mouthFrown"))
+]
 _LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 
 
@@ -71,6 +76,7 @@ class DiffusionMotion:
         self.block_frames = about.transformer.block_frames
         self.lookahead_frames = about.lookahead_frames
         self._times = times(self.steps)
+        self._temperature = np.float32(about.temperature)
         if not np.isfinite(mix(self.guidance)).all():
             raise ValueError(f"guidance must be finite, not {self.guidance}")
 
@@ -105,7 +111,7 @@ class DiffusionMotion:
             some = lanes[at : at + MOST_LANES]
             part, asked = state.take(some), [controls[lane] for lane in some]
             tokens = self._advance(part, audio[some], asked)
-            dynamics[some], pose[some] = _shown(tokens, asked)
+            dynamics[some], pose[some] = self._shown(tokens, asked)
             state.put(some, part)
         return dynamics, pose
 
@@ -128,7 +134,7 @@ class DiffusionMotion:
         wishes = np.stack([wish_vector(wish) for wish in controls])
         heard, asked = variants(self.guidance, state.heard, wishes)
         block = BlockInput(
-            noise=noise(state.seed, first_frame, frames),
+            noise=self._temperature * noise(state.seed, first_frame, frames),
             history=(state.history - model.token_mean) * model.token_scale,
             heard=heard,
             wishes=asked,
@@ -153,18 +159,20 @@ class DiffusionMotion:
         new = np.concatenate([features, levels(slices)], axis=-1)
         state.heard = np.concatenate([state.heard[:, new.shape[1] :], new], axis=1)
 
+    def _shown(self, tokens: F32, controls: list[Controls]) -> tuple[F32, F32]:
+        """Return dynamics [L, b, 52] and pose [L, b, 6] with the wished head and blinks on top.
 
-def _shown(tokens: F32, controls: list[Controls]) -> tuple[F32, F32]:
-    """Return dynamics [L, b, 52] and pose [L, b, 6] with the wished head and blinks on top.
-
-    The eyes make up for the wished turn of the head as for any other.
-    """
-    lanes, frames = tokens.shape[:2]
-    head = np.nan_to_num(np.stack([c.head for c in controls]), nan=0.0, posinf=0.0, neginf=0.0)
-    lids = np.nan_to_num(np.stack([c.blink for c in controls]), nan=0.0, posinf=0.0, neginf=0.0)
-    shown = tokens.copy()
-    shown[..., POSE][..., :3] += head
-    flat = shown.reshape(lanes * frames, TOKEN)
-    dynamics, pose = (part.reshape(lanes, frames, -1) for part in from_tokens(flat))
-    dynamics[..., _LIDS] = np.maximum(dynamics[..., _LIDS], np.clip(lids, 0.0, 1.0)[..., None])
-    return dynamics, pose
+        The eyes make up for the wished turn of the head as for any other.
+        """
+        lanes, frames = tokens.shape[:2]
+        head = np.nan_to_num(np.stack([c.head for c in controls]), nan=0.0, posinf=0.0, neginf=0.0)
+        lids = np.nan_to_num(np.stack([c.blink for c in controls]), nan=0.0, posinf=0.0, neginf=0.0)
+        shown = tokens.copy()
+        shown[..., POSE][..., :3] += head
+        flat = shown.reshape(lanes * frames, TOKEN)
+        dynamics, pose = (part.reshape(lanes, frames, -1) for part in from_tokens(flat))
+        wide = self.runtime.model.about.articulation * dynamics[..., _SPEAKING]
+        dynamics[..., _SPEAKING] = np.minimum(wide, 1.0)
+        lids = np.clip(lids, 0.0, 1.0)[..., None]
+        dynamics[..., _LIDS] = np.maximum(dynamics[..., _LIDS], lids)
+        return dynamics, pose

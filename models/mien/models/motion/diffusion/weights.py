@@ -48,6 +48,8 @@ class About:
     transformer: TransformerShape = field(default_factory=TransformerShape)
     lookahead_frames: int = 1
     steps: int = 4  # of denoising, where nobody asks for another number
+    temperature: float = 1.0  # of the noise; a little more livens what few steps calm down
+    articulation: float = 1.0  # how much wider lips move than their mean, which is too narrow
     objective: str = "x0"
     notes: dict[str, Any] = field(default_factory=dict)  # free: data, dates, metrics
 
@@ -56,6 +58,10 @@ class About:
             raise MotionWeightsError(f"a look-ahead is 1 or 2 frames, not {self.lookahead_frames}")
         if self.objective not in OBJECTIVES:
             raise MotionWeightsError(f"an objective is x0 or flow, not '{self.objective}'")
+        if not 0.0 <= self.temperature <= 2.0:
+            raise MotionWeightsError(f"a temperature is 0 to 2, not {self.temperature}")
+        if not 0.5 <= self.articulation <= 2.0:
+            raise MotionWeightsError(f"articulation is 0.5 to 2, not {self.articulation}")
         if self.encoder.features != self.transformer.features:
             raise MotionWeightsError(
                 f"the encoder gives {self.encoder.features} features and the transformer "
