@@ -11,12 +11,13 @@ from motion_speech import babble
 
 from mien.models.motion import ARKIT_INDEX, HOP_SAMPLES, Controls, Performer, perform
 from mien.models.motion.diffusion.generator import DiffusionMotion, levels
+from mien.models.motion.diffusion.nearness import approach
 from mien.models.motion.diffusion.openvino_runtime import OpenVinoRuntime
 from mien.models.motion.diffusion.shapes import SLICE
 from mien.models.motion.diffusion.state import DiffusionState
 from mien.models.motion.diffusion.tokens import POSE
 from mien.models.motion.perform import join
-from mien.models.motion.signal import SignalMotion
+from mien.models.motion.signal import CAMERA_HEAD_WIDTHS, SignalMotion
 from mien.models.motion.source import Guidance
 
 RUNTIME = OpenVinoRuntime(random_model(), precision="f32")
@@ -224,6 +225,71 @@ def test_guidance_of_zero_is_no_guidance_and_more_is_something_else():
     strong, _, _ = run(audio, [1], generator=DiffusionMotion(RUNTIME, guidance=Guidance(audio=1)))
     np.testing.assert_array_equal(zero, plain)
     assert np.abs(strong - plain).max() > 0.01
+
+
+def test_a_wished_distance_is_kept_whatever_the_network_makes_of_it_and_is_not_remembered():
+    audio, near = LINE[None, : 14 * BLOCK], Controls.neutral(2)
+    near.distance[:] = 0.8
+    _, plain_pose, state = run(audio, [1])
+    _, pose, moved = run(audio, [1], controls=[near])
+    away = (pose - plain_pose)[0, :, 5] / CAMERA_HEAD_WIDTHS
+    blind = Controls.neutral(2)
+    blind.distance[:] = np.nan
+    _, unasked, _ = run(audio, [1], controls=[blind])
+    np.testing.assert_array_equal(unasked, plain_pose)
+    assert 0 < away[0] < 0.02 and (np.diff(away) > -0.05).all()
+    assert moved.away[0, 1] == pytest.approx(-0.2, abs=2e-3)
+    # Head and wish part only by what the network makes of being asked, never by the law.
+    law, _ = approach(np.zeros((1, 2)), np.full((1, len(away)), 0.8, np.float32))
+    alone = moved.history[0, -1, POSE][5] - state.history[0, -1, POSE][5]
+    assert pose[0, -1, 5] - plain_pose[0, -1, 5] == pytest.approx(law[0, -1] + alone, abs=1e-4)
+
+
+def test_the_way_to_a_distance_is_the_same_in_any_pieces_and_never_overshoots():
+    wish = np.repeat(np.float32([[1.0, 0.75, 1.35, np.nan, 9.0]]), 20, axis=1)
+    whole, end = approach(np.zeros((1, 2)), wish)
+    pieces, away = [], np.zeros((1, 2))
+    for at in range(0, 100, 2):
+        piece, away = approach(away, wish[:, at : at + 2])
+        pieces.append(piece)
+    np.testing.assert_array_equal(np.concatenate(pieces, 1), whole)
+    np.testing.assert_array_equal(away, end)
+    kept = 1.0 - whole[0] / CAMERA_HEAD_WIDTHS
+    np.testing.assert_allclose(kept[[19, 39, 59, 79, 99]], [1.0, 0.75, 1.35, 1.0, 2.0], atol=0.02)
+    assert kept.min() > 0.7499 and kept[20:60].max() < 1.3501
+    assert 9 <= np.argmax(kept[20:] < 0.775) <= 14  # nine tenths of the way in half a second
+
+
+def about(**changes):
+    """A generator with the same tensors and other advice in the file's header."""
+    return DiffusionMotion(
+        OpenVinoRuntime(random_model(dataclasses.replace(SMALL, **changes)), precision="f32")
+    )
+
+
+def test_without_noise_every_seed_performs_alike():
+    audio, cold = LINE[None, : 6 * BLOCK], about(temperature=0.0)
+    one, _, _ = run(audio, [1], generator=cold)
+    two, _, _ = run(audio, [2], generator=cold)
+    np.testing.assert_array_equal(one, two)
+    warm = [run(audio, [seed])[0] for seed in (1, 2)]
+    hot = [run(audio, [seed], generator=about(temperature=2.0))[0] for seed in (1, 2)]
+    assert np.abs(hot[0] - hot[1]).mean() > np.abs(warm[0] - warm[1]).mean() > 0.01
+
+
+def test_articulation_widens_what_speaks_and_is_not_remembered():
+    audio = LINE[None, : 6 * BLOCK]
+    plain, plain_pose, state = run(audio, [1])
+    wide, wide_pose, wider = run(audio, [1], generator=about(articulation=1.5))
+    np.testing.assert_array_equal(wider.history, state.history)
+    np.testing.assert_array_equal(wide_pose, plain_pose)
+    jaw, smile, blink = (
+        ARKIT_INDEX[name] for name in ("jawOpen", "mouthSmileLeft", "eyeBlinkLeft")
+    )
+    np.testing.assert_allclose(wide[..., jaw], np.minimum(1.5 * plain[..., jaw], 1.0), rtol=1e-6)
+    assert (wide[..., jaw] > plain[..., jaw]).any()
+    for other in (smile, blink):
+        np.testing.assert_array_equal(wide[..., other], plain[..., other])
 
 
 def test_steps_can_change_from_block_to_block_over_one_state():

@@ -86,7 +86,7 @@ def test_eyes_go_where_they_are_sent(theta_deg):
 def test_the_head_keeps_the_distance_it_is_told(distance):
     motion = perform(generator(), silence(10.0), asked(distance=distance), seed=2)
     kept = 1.0 - motion.pose[50:, 5].mean() / CAMERA_HEAD_WIDTHS
-    assert abs(kept - distance) < 0.03
+    assert abs(kept - distance) < 0.005
 
 
 def test_a_happy_face_smiles_more_than_a_sad_one():

@@ -95,6 +95,8 @@ def integers(arrays):
         (lambda a: None, {"version": 99}, "newer mien"),
         (lambda a: None, {"lookahead_frames": 7}, "look-ahead"),
         (lambda a: None, {"objective": "wishful"}, "objective"),
+        (lambda a: None, {"temperature": -0.1}, "temperature is 0 to 2"),
+        (lambda a: None, {"articulation": 9.0}, "articulation is 0.5 to 2"),
         (lambda a: None, {"transformer": {"width": 64}}, "features"),
         (lambda a: None, {"encoder": {"wings": 2}}, "header"),
         (lambda a: None, {"encoder": 3}, "header"),

@@ -46,10 +46,10 @@ class MovingPlan:
     objective: str = "x0"  # or "flow"
     drop_condition: float = 0.1
     drop_history: float = 0.04
-    drop_answers: float = 0.5
+    drop_lips: float = 0.5  # of the pasts
     history_noise: float = 0.15  # at most, of what a column changes in a frame
     first_share: float = 0.3  # of the windows are pure noise: the step that lips come from
-    rollouts_from: float = 0.7  # share of the time after which own pasts come in
+    rollouts_from: float = 0.35  # share of the time after which own pasts come in
     rollout_share: float = 0.4
     rollout_steps: int = 2
     lip_weight: float = 3.0
@@ -73,8 +73,7 @@ class MotionLoss(nn.Module):
         self.plan = plan
         weight = torch.ones(TOKEN)
         weight[MOUTH.tolist()] = plan.lip_weight
-        # Wishes are promises: the gaze, and the distance, which goes far in its own column alone.
-        weight[GAZE], weight[POSE], weight[-1] = 6.0, 2.0, 30.0
+        weight[GAZE], weight[POSE] = 6.0, 2.0  # a gaze is a promise
         # A coefficient that hardly ever moves must not weigh like one that always does.
         weight[:FACE] *= (0.08 * scaling.scale[:FACE]).pow(-1).clamp(0.1, 1.0)
         basis = face_basis().dynamics.astype(np.float32)
@@ -82,12 +81,11 @@ class MotionLoss(nn.Module):
         opening = opening if opening[ARKIT_NAMES.index("jawOpen"), 1] > 0 else -opening
         face = torch.from_numpy(np.ascontiguousarray(opening[FACE_COLUMNS]))
         driven = torch.full((TOKEN,), plan.freely)
-        driven[MOUTH.tolist()], driven[GAZE], driven[-1] = 1.0, 1.0, 1.0
+        driven[MOUTH.tolist()], driven[GAZE] = 1.0, 1.0
         self.register_buffer("weight", weight)
         self.register_buffer("driven", driven)
         # Speed against the column's own: a head that turns slowly must not tremble.
         own_speed = scaling.speed.clamp(min=0.07)
-        own_speed[-1] = 1.0  # where the head is to be counts, not how it gets there
         self.register_buffer("speed", weight / own_speed.square())
         self.register_buffer("gap", face / scaling.scale[:FACE, None])
         self.register_buffer("gap_rest", scaling.mean[:FACE] @ face)
@@ -147,8 +145,8 @@ class Mover:
         self.model = model
         self.plan = plan
         self.rng = torch.Generator().manual_seed(plan.seed)
-        self.answers = torch.zeros(TOKEN, dtype=torch.bool)
-        self.answers[MOUTH.tolist()], self.answers[-1] = True, True
+        self.lips = torch.zeros(TOKEN, dtype=torch.bool)
+        self.lips[MOUTH.tolist()] = True
 
     def blocks_of(self, w: Windows) -> Tensor:
         """The clean frames of the blocks, [B, N, b, TOKEN]."""
@@ -219,10 +217,9 @@ class Mover:
         history = history + size * noise
         gone = torch.rand(count, generator=self.rng) < self.plan.drop_history
         history = torch.where(gone[:, None, None], rest, history)
-        # Lips are to follow the sound, and the distance the wish, not themselves: half of the time
-        # their past is kept secret.
-        secret = torch.rand(count, generator=self.rng) < self.plan.drop_answers
-        return torch.where(secret[:, None, None] & self.answers, rest, history), own
+        # Lips are to follow the sound, not themselves: half of the time their past is kept secret.
+        secret = torch.rand(count, generator=self.rng) < self.plan.drop_lips
+        return torch.where(secret[:, None, None] & self.lips, rest, history), own
 
 
 def train(

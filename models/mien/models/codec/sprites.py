@@ -1,8 +1,8 @@
 """The rendered inside of a mouth: teeth, gums, tongue and cavity, seen from several sides.
 
-Made by `training/studio`. Each layer is a straight-alpha picture on one canvas per yaw; anchors say
-where lips and teeth of the mean head lie on it. Between yaws, neighbours are laid on each other at
-the upper lip and blended; blends are made once and shared by all characters.
+Made by `training/pathtrace`. Each layer is a straight-alpha picture on one canvas per yaw; anchors
+say where lips and teeth of the mean head lie on it. Between yaws, neighbours are laid on each other
+at the upper lip and blended; blends are made once and shared by all characters.
 """
 
 from __future__ import annotations

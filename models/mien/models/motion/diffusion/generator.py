@@ -1,8 +1,8 @@
 """DiffusionMotion: sound and wishes in, motion out, a block of two frames at a time.
 
-Knows the order of a step: hear, remember, denoise, check, and lay the designer's own head and
-blinks on top. Refuses to know how networks are computed (a `MotionRuntime` does that) and how they
-were trained. The same step runs live and offline.
+Knows the order of a step: hear, remember, denoise, check, and lay the designer's own head, blinks
+and distance on top. Refuses to know how networks are computed (a `MotionRuntime` does that) and
+how they were trained. The same step runs live and offline.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 
 from mien.models.motion.diffusion.guidance import mix, variants
 from mien.models.motion.diffusion.mel import BANDS, log_mel
+from mien.models.motion.diffusion.nearness import approach
 from mien.models.motion.diffusion.runtime import BlockInput, MotionRuntime
 from mien.models.motion.diffusion.sampler import noise, times
 from mien.models.motion.diffusion.shapes import LEVELS, SLICE
@@ -112,6 +113,9 @@ class DiffusionMotion:
             part, asked = state.take(some), [controls[lane] for lane in some]
             tokens = self._advance(part, audio[some], asked)
             dynamics[some], pose[some] = self._shown(tokens, asked)
+            distance = np.stack([wish.distance for wish in asked])
+            nearer, part.away = approach(part.away, distance)
+            pose[some, :, 5] += nearer
             state.put(some, part)
         return dynamics, pose
 

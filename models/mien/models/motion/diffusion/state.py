@@ -15,7 +15,7 @@ from mien.models.motion.diffusion.mel import HISTORY_SAMPLES
 from mien.models.motion.diffusion.shapes import LEVELS
 from mien.models.motion.diffusion.tokens import TOKEN
 from mien.models.motion.diffusion.weights import About
-from mien.models.motion.lanes import I64, U64, LaneArrays
+from mien.models.motion.lanes import F64, I64, U64, LaneArrays
 from mien.models.motion.types import F32, Mask
 
 
@@ -29,6 +29,7 @@ class DiffusionState(LaneArrays):
     memory: F32  # [L, memory_slices, W] the encoder's
     heard: F32  # [L, heard_slices, F + LEVELS] the newest slices, as the transformer sees them
     history: F32  # [L, history_frames + 2, TOKEN] the newest tokens, not scaled
+    away: F64  # [L, 2] the head on its way to a distance, see `nearness`
 
     @classmethod
     def fresh(cls, lanes: int, about: About) -> DiffusionState:
@@ -41,11 +42,12 @@ class DiffusionState(LaneArrays):
             memory=np.zeros((lanes, ears.memory_slices, ears.width), np.float32),
             heard=np.zeros((lanes, mover.heard_slices, ears.features + LEVELS), np.float32),
             history=np.zeros((lanes, mover.history_frames + 2, TOKEN), np.float32),
+            away=np.zeros((lanes, 2)),
         )
 
     def reset(self, mask: Mask, seeds: NDArray[np.uint64]) -> None:
         """Start the lanes in `mask` [lanes] anew from `seeds` [lanes]; others stay untouched."""
         lanes = np.flatnonzero(mask)
-        for array in (self.blocks, self.sound, self.memory, self.heard, self.history):
+        for array in (self.blocks, self.sound, self.memory, self.heard, self.history, self.away):
             array[lanes] = 0
         self.seed[lanes] = np.asarray(seeds, np.uint64)[lanes]

@@ -1,8 +1,9 @@
 """Motion as the network sees it: one token a frame.
 
-Knows the columns: 44 coefficients, the gaze in the world, the head's pose. The eight eyeLook
-coefficients are not among them; they follow from gaze and head, so that the eyes hold their target
-exactly while the head moves (the vestibulo-ocular reflex). Refuses to know networks.
+Knows the columns: 44 coefficients, the gaze in the world, the head's pose without the distance
+that was asked for (`nearness` adds it). The eight eyeLook coefficients are not among them; they
+follow from gaze and head, so that the eyes hold their target exactly while the head moves (the
+vestibulo-ocular reflex). Refuses to know networks.
 """
 
 from __future__ import annotations

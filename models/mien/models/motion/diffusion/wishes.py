@@ -19,7 +19,7 @@ CONDITIONS = 14
 
 GAZE_GAIN, DISTANCE_GAIN = 3.0, 4.0  # bring the usual range to about 1
 _FARTHEST_GAZE_RAD = 1.0
-_NEAREST, _FARTHEST = 0.5, 2.0
+NEAREST, FARTHEST = 0.5, 2.0  # head distances that are obeyed
 
 
 def columns_of(condition: str) -> list[int]:
@@ -38,6 +38,6 @@ def wish_vector(controls: Controls) -> F32:
     distance = np.nan_to_num(controls.distance, nan=1.0, posinf=1.0, neginf=1.0)
     emotion = np.nan_to_num(controls.emotion, nan=0.0, posinf=0.0, neginf=0.0)
     out[:, GAZE_COLUMNS] = GAZE_GAIN * np.clip(gaze, -_FARTHEST_GAZE_RAD, _FARTHEST_GAZE_RAD)
-    out[:, 2] = DISTANCE_GAIN * (np.clip(distance, _NEAREST, _FARTHEST) - 1.0)
+    out[:, 2] = DISTANCE_GAIN * (np.clip(distance, NEAREST, FARTHEST) - 1.0)
     out[:, EMOTION_COLUMNS] = np.clip(emotion, 0.0, 1.0)
     return out

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.studio import blender, fabric
-from training.studio.wardrobe import rings, sheet
+from training.pathtrace import blender, fabric
+from training.pathtrace.wardrobe import rings, sheet
 
 F64 = NDArray[np.float64]
 Colour = tuple[float, float, float]

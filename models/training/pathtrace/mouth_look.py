@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.studio.blender import Nodes
-from training.studio.head import Mesh, tooth_labels
+from training.pathtrace.blender import Nodes
+from training.pathtrace.head import Mesh, tooth_labels
 
 F64 = NDArray[np.float64]
 

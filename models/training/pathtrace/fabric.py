@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.studio.blender import Nodes
+from training.pathtrace.blender import Nodes
 
 Colour = tuple[float, float, float]
 

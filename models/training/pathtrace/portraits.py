@@ -1,6 +1,6 @@
 """Renders the demo portraits.
 
-python -m training.studio.portraits --facekit ict_facekit.npz [--only NAME] [--out FOLDER]
+python -m training.pathtrace.portraits --facekit ict_facekit.npz [--only NAME] [--out FOLDER]
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training.studio import blender
-from training.studio.cast import CAST, Character
-from training.studio.head import HeadModel
-from training.studio.scenery import hang_lamps
-from training.studio.sitter import CAMERA_DISTANCE, FACE_DEPTH
+from training.pathtrace import blender
+from training.pathtrace.cast import CAST, Character
+from training.pathtrace.head import HeadModel
+from training.pathtrace.scenery import hang_lamps
+from training.pathtrace.sitter import CAMERA_DISTANCE, FACE_DEPTH
 
 DEFAULT_OUT = Path(__file__).parents[2] / "mien/models/data/demo"
 SIZE_PX = 768

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
-from training.studio import blender, eyes, fabric, groom
-from training.studio.head import BROWS, HeadModel, rotation
-from training.studio.mouth_look import enamel, gum, tongue_skin, tooth_attributes
-from training.studio.skin import (
+from training.pathtrace import blender, eyes, fabric, groom
+from training.pathtrace.head import BROWS, HeadModel, rotation
+from training.pathtrace.mouth_look import enamel, gum, tongue_skin, tooth_attributes
+from training.pathtrace.skin import (
     Complexion,
     Skin,
     beard_density,
@@ -24,7 +24,7 @@ from training.studio.skin import (
     hair_density,
     lid_margin,
 )
-from training.studio.wardrobe import Garment
+from training.pathtrace.wardrobe import Garment
 
 F64 = NDArray[np.float64]
 NECK = (0.0, -9.0, -1.5)  # the head turns about this point

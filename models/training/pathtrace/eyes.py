@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.studio import blender
-from training.studio.blender import Nodes
-from training.studio.head import CORNEA_COSINES, CORNEA_HEIGHTS, Eyeball
+from training.pathtrace import blender
+from training.pathtrace.blender import Nodes
+from training.pathtrace.head import CORNEA_COSINES, CORNEA_HEIGHTS, Eyeball
 
 F64 = NDArray[np.float64]
 

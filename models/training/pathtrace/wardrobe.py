@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from training.studio.skin import ripple, smooth
+from training.pathtrace.skin import ripple, smooth
 
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]

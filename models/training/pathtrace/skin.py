@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import distance_transform_edt
 
-from training.studio import blender
-from training.studio.head import BROWS, LIDS, OUTER_LIP, HeadModel
+from training.pathtrace import blender
+from training.pathtrace.head import BROWS, LIDS, OUTER_LIP, HeadModel
 
 F64 = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 Knows the anatomy of the sprites, their canvas and their anchors. Refuses to know portraits: how
 a sprite is placed, tinted and cut to the lips is the codec's affair.
 
-    python -m training.studio.mouth --facekit ict_facekit.npz [--out FILE] [--sheet PNG]
+    python -m training.pathtrace.mouth --facekit ict_facekit.npz [--out FILE] [--sheet PNG]
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 from scipy import ndimage
 
-from training.studio import blender
-from training.studio.head import INNER_CORNERS, INNER_LIP_CENTRES, HeadModel, Mesh, rotation
-from training.studio.mouth_look import enamel, gum, tongue_skin, tooth_attributes, wet_cavity
-from training.studio.tongue import groove, tongue_out
+from training.pathtrace import blender
+from training.pathtrace.head import INNER_CORNERS, INNER_LIP_CENTRES, HeadModel, Mesh, rotation
+from training.pathtrace.mouth_look import enamel, gum, tongue_skin, tooth_attributes, wet_cavity
+from training.pathtrace.tongue import groove, tongue_out
 
 F64 = NDArray[np.float64]
 Pixels = NDArray[np.uint8]  # [H, W, 4] straight alpha

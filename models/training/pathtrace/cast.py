@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.studio import fabric, groom, scenery, wardrobe
-from training.studio.groom import Groom
-from training.studio.head import HeadModel
-from training.studio.scenery import Lamp
-from training.studio.sitter import Person, Sitter, ground_of
-from training.studio.skin import Complexion, smooth
+from training.pathtrace import fabric, groom, scenery, wardrobe
+from training.pathtrace.groom import Groom
+from training.pathtrace.head import HeadModel
+from training.pathtrace.scenery import Lamp
+from training.pathtrace.sitter import Person, Sitter, ground_of
+from training.pathtrace.skin import Complexion, smooth
 
 F64 = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from training.studio.head import Mesh
+from training.pathtrace.head import Mesh
 
 F64 = NDArray[np.float64]
 
