@@ -13,12 +13,14 @@ from mien.models.motion import ARKIT_INDEX, HOP_SAMPLES, Controls, Performer, pe
 from mien.models.motion.diffusion.generator import DiffusionMotion, levels
 from mien.models.motion.diffusion.nearness import approach
 from mien.models.motion.diffusion.openvino_runtime import OpenVinoRuntime
+from mien.models.motion.diffusion.saying import said
 from mien.models.motion.diffusion.shapes import SLICE
 from mien.models.motion.diffusion.state import DiffusionState
 from mien.models.motion.diffusion.tokens import POSE
 from mien.models.motion.perform import join
 from mien.models.motion.signal import CAMERA_HEAD_WIDTHS, SignalMotion
 from mien.models.motion.source import Guidance
+from training.evaluation.lips import closed
 
 RUNTIME = OpenVinoRuntime(random_model(), precision="f32")
 GENERATOR = DiffusionMotion(RUNTIME)
@@ -290,6 +292,26 @@ def test_articulation_widens_what_speaks_and_is_not_remembered():
     assert (wide[..., jaw] > plain[..., jaw]).any()
     for other in (smile, blink):
         np.testing.assert_array_equal(wide[..., other], plain[..., other])
+
+
+def test_firm_lips_shut_where_they_nearly_meet_and_leave_the_jaw_alone():
+    def face(**weights):
+        out = np.zeros((1, 52), np.float32)
+        for name, weight in weights.items():
+            out[0, ARKIT_INDEX[name]] = weight
+        return out
+
+    nearly = face(jawOpen=0.05, mouthLowerDownLeft=0.02, browDownLeft=0.4)
+    wide = face(jawOpen=0.6, mouthLowerDownLeft=0.3, browDownLeft=0.4)
+    np.testing.assert_array_equal(said(nearly, 1.0, 0.0), nearly)
+    np.testing.assert_array_equal(said(wide, 1.0, 0.05), wide)
+    assert not closed(nearly).any()
+    shut = said(nearly, 1.0, 0.05)
+    assert closed(shut).all()
+    for name in ("jawOpen", "browDownLeft"):
+        assert shut[0, ARKIT_INDEX[name]] == nearly[0, ARKIT_INDEX[name]]
+    at_rest = said(face(), 1.25, 0.05)
+    assert not at_rest.any()
 
 
 def test_steps_can_change_from_block_to_block_over_one_state():

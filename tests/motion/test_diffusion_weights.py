@@ -97,6 +97,7 @@ def integers(arrays):
         (lambda a: None, {"objective": "wishful"}, "objective"),
         (lambda a: None, {"temperature": -0.1}, "temperature is 0 to 2"),
         (lambda a: None, {"articulation": 9.0}, "articulation is 0.5 to 2"),
+        (lambda a: None, {"firmness": 0.5}, "firmness is 0 to 0.1"),
         (lambda a: None, {"transformer": {"width": 64}}, "features"),
         (lambda a: None, {"encoder": {"wings": 2}}, "header"),
         (lambda a: None, {"encoder": 3}, "header"),

@@ -18,3 +18,5 @@ def _share(name: str) -> None:
 
 _share("teacher_scenes")
 _share("evaluation_helpers")
+_share("tiny_head")
+_share("studio_helpers")

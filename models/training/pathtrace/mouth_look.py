@@ -15,7 +15,7 @@ from training.pathtrace.head import Mesh, tooth_labels
 
 F64 = NDArray[np.float64]
 
-# How fast light dies behind the lips: the studio has no lips, so that sprites are seen whole.
+# How fast light dies behind the lips: the scene has no lips, so that sprites are seen whole.
 DEPTH_START, DEPTH_END = 10.2, 4.0
 
 

@@ -77,10 +77,16 @@ def enroll(
 @app.command()
 def render(
     character: Annotated[Path, typer.Argument(help="NAME.mien")],
-    line: Annotated[Path, typer.Argument(help="The sound to speak, or TAKE.json from --export.")],
+    line: Annotated[
+        Path | None, typer.Argument(help="The sound to speak, or TAKE.json from --export.")
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", help="OUT.mp4, OUT_DIR/, OUT_%05d.png, or OUT.png (sheet)."),
+    ] = None,
+    take: Annotated[
+        Path | None,
+        typer.Option(help="TAKE.json to perform, captured or exported; a LINE is then only heard."),
     ] = None,
     export: Annotated[
         list[Path] | None,
@@ -108,12 +114,31 @@ def render(
     render_line(
         character,
         line,
+        take,
         Wanted(output, list(export or []), export_fps),
         seed=seed,
         wishes=Wishes(cues, emotion, gaze, distance),
         motion=motion_choice(motion, steps, guidance, weights),
         as_json=json,
     )
+
+
+@app.command()
+def capture(
+    video: Annotated[Path, typer.Argument(help="A video of one talking face.")],
+    output: Annotated[
+        list[Path] | None,
+        typer.Option("-o", "--output", help="TAKE.json or TAKE.csv; may be repeated."),
+    ] = None,
+    export_fps: Annotated[
+        float | None, typer.Option(help="Frames a second of the take, interpolated; 25 by default.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Read the motion of a talking video; any character can then perform it."""
+    from mien.backend.cli.capture import run as capture_video
+
+    capture_video(video, list(output or []), export_fps, as_json=json)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mien.backend.cli.problems import BadInput
 from mien.backend.cli.progress import bar, quiet_by_default
 from mien.backend.cli.report import print_json, print_lines
+from mien.backend.cli.take import check_exports, read_take_file, write_take
 from mien.backend.motion import MotionChoice, steps_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from mien.models.motion import CueTrack, Motion
     from mien.models.motion.export import Take, TakeSource
 
-EXPORTS = (".csv", ".json")
 TAKE = ".json"
 
 
@@ -41,17 +41,7 @@ class Wanted:
         """Raises BadInput or OutputError before any work is done."""
         if self.output is None and not self.exports:
             raise BadInput("nothing to write: give -o OUT, --export TAKE.csv, or both")
-        for path in self.exports:
-            if path.suffix.lower() not in EXPORTS:
-                raise BadInput(f"'{path}' is neither .csv (Live Link Face) nor .json")
-            if not path.parent.is_dir():
-                raise BadInput(f"there is no folder '{path.parent}'")
-        if self.export_rate_hz is not None:
-            from mien.models.motion.export import EXPORT_RATES_HZ
-
-            low, high = EXPORT_RATES_HZ
-            if not low <= self.export_rate_hz <= high:
-                raise BadInput(f"--export-fps goes from {low:g} to {high:g}")
+        check_exports(self.exports, self.export_rate_hz)
         if self.output is not None:
             from mien.backend.render.outputs import check_output
 
@@ -60,7 +50,8 @@ class Wanted:
 
 def run(
     character_file: Path,
-    line: Path,
+    line: Path | None,
+    take_file: Path | None,
     wanted: Wanted,
     *,
     seed: int,
@@ -74,14 +65,20 @@ def run(
     from mien.models.character import load
 
     character = load(character_file)
-    again = line.suffix.lower() == TAKE
-    if again and len(track):
+    line, take_file = _told_apart(line, take_file)
+    if take_file is not None and len(track):
         raise BadInput("a take is rendered as it was performed: cues cannot change it any more")
     started = time.perf_counter()
-    take, sound = _read(line) if again else _perform(character, line, track, seed, motion)
+    take: Take
+    sound: Sound | None
+    if take_file is not None:
+        take, sound = _again(character, take_file, line)
+    else:
+        assert line is not None
+        take, sound = _perform(character, line, track, seed, motion)
     performed_s = time.perf_counter() - started
     for path in wanted.exports:
-        _export(take, path, wanted.export_rate_hz)
+        write_take(take, path, wanted.export_rate_hz)
     if wanted.output is not None:
         _draw(character, take.motion, sound, wanted.output, quiet_by_default(as_json))
     taken_s = time.perf_counter() - started
@@ -101,6 +98,28 @@ def run(
         "frames_per_second": round(frames / taken_s, 1),
     }
     (print_json if as_json else print_lines)(figures)
+
+
+def _told_apart(line: Path | None, take: Path | None) -> tuple[Path | None, Path | None]:
+    """The sound and the take, whichever way they were given. Raises BadInput."""
+    if line is not None and line.suffix.lower() == TAKE:
+        if take is not None:
+            raise BadInput(f"two takes are given: '{line}' and '{take}'")
+        return None, line
+    if line is None and take is None:
+        raise BadInput("nothing to perform: give a LINE to speak, or --take TAKE.json")
+    return line, take
+
+
+def _again(character: Character, take_file: Path, line: Path | None) -> tuple[Take, Sound | None]:
+    """A take as this character can bear it, beside the sound of `line`."""
+    from mien.backend.render import read_sound
+    from mien.backend.render.offline import within_limits
+
+    take = read_take_file(take_file)
+    if take.source.character != character.name:  # limits are the character's own
+        take = replace(take, motion=within_limits(character, take.motion))
+    return take, None if line is None else read_sound(line)[1]
 
 
 def _perform(
@@ -133,32 +152,6 @@ def _source(
         guidance=dict(choice.guidance or ()),
         cues=tuple({"kind": type(cue).__name__, **asdict(cue)} for cue in track.cues),
     )
-
-
-def _read(line: Path) -> tuple[Take, None]:
-    """A take from its file, to be shown at the rate of all motion."""
-    from mien.models.motion import FRAME_RATE_HZ
-    from mien.models.motion.export import read_take
-
-    take = read_take(line.read_bytes())
-    if take.frame_rate_hz != FRAME_RATE_HZ:
-        raise BadInput(
-            f"'{line}' has {take.frame_rate_hz:g} frames a second; only takes exported without "
-            f"--export-fps ({FRAME_RATE_HZ}) can be rendered"
-        )
-    return take, None
-
-
-def _export(take: Take, path: Path, rate_hz: float | None) -> None:
-    from mien.models.motion import FRAME_RATE_HZ
-    from mien.models.motion.export import Take, live_link_csv, resample, take_json
-
-    rate = float(FRAME_RATE_HZ) if rate_hz is None else rate_hz
-    if path.suffix.lower() == ".csv":
-        text = live_link_csv(take.motion, rate)
-    else:
-        text = take_json(Take(resample(take.motion, rate), take.source, rate))
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _draw(

@@ -14,6 +14,7 @@ from mien.models.motion.diffusion.mel import BANDS, log_mel
 from mien.models.motion.diffusion.nearness import approach
 from mien.models.motion.diffusion.runtime import BlockInput, MotionRuntime
 from mien.models.motion.diffusion.sampler import noise, times
+from mien.models.motion.diffusion.saying import said
 from mien.models.motion.diffusion.shapes import LEVELS, SLICE
 from mien.models.motion.diffusion.state import DiffusionState
 from mien.models.motion.diffusion.tokens import (
@@ -37,11 +38,6 @@ from mien.models.motion.types import (
 
 MOST_LANES = 64  # that are computed at once
 _LOUDEST = 4.0  # samples beyond are no sound
-_SPEAKING = [
-    i
-    for name, i in ARKIT_INDEX.items()
-    if name.startswith(("jaw", "mouth")) and not name.startswith(("mouthSmile", "mouthFrown"))
-]
 _LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 
 
@@ -175,8 +171,8 @@ class DiffusionMotion:
         shown[..., POSE][..., :3] += head
         flat = shown.reshape(lanes * frames, TOKEN)
         dynamics, pose = (part.reshape(lanes, frames, -1) for part in from_tokens(flat))
-        wide = self.runtime.model.about.articulation * dynamics[..., _SPEAKING]
-        dynamics[..., _SPEAKING] = np.minimum(wide, 1.0)
+        about = self.runtime.model.about
+        dynamics = said(dynamics, about.articulation, about.firmness)
         lids = np.clip(lids, 0.0, 1.0)[..., None]
         dynamics[..., _LIDS] = np.maximum(dynamics[..., _LIDS], lids)
         return dynamics, pose

@@ -50,6 +50,7 @@ class About:
     steps: int = 4  # of denoising, where nobody asks for another number
     temperature: float = 1.0  # of the noise; a little more livens what few steps calm down
     articulation: float = 1.0  # how much wider lips move than their mean, which is too narrow
+    firmness: float = 0.0  # iod; lips nearer to each other than this are drawn together
     objective: str = "x0"
     notes: dict[str, Any] = field(default_factory=dict)  # free: data, dates, metrics
 
@@ -62,6 +63,8 @@ class About:
             raise MotionWeightsError(f"a temperature is 0 to 2, not {self.temperature}")
         if not 0.5 <= self.articulation <= 2.0:
             raise MotionWeightsError(f"articulation is 0.5 to 2, not {self.articulation}")
+        if not 0.0 <= self.firmness <= 0.1:
+            raise MotionWeightsError(f"firmness is 0 to 0.1, not {self.firmness}")
         if self.encoder.features != self.transformer.features:
             raise MotionWeightsError(
                 f"the encoder gives {self.encoder.features} features and the transformer "

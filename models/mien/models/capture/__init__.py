@@ -1,0 +1,1 @@
+"""Reads faces: the motion encoder, and performance capture on top of it."""

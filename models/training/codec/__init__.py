@@ -1,0 +1,1 @@
+"""Trains the codec's networks on renders: the motion encoder first."""
