@@ -103,6 +103,7 @@ def train(batches: Iterator[Faces], checkpoint: Path, plan: EncodingPlan) -> Non
         losses = [(m, x) for m, x in kept["losses"]]
     else:
         average.load_state_dict(model.state_dict())
+    model.to(memory_format=torch.channels_last)  # a third faster on a CPU
     rng = torch.Generator().manual_seed(plan.seed + step)
     began, told, sums, seen = time.monotonic() - spent_s, time.monotonic(), {}, 0
 
@@ -125,7 +126,8 @@ def train(batches: Iterator[Faces], checkpoint: Path, plan: EncodingPlan) -> Non
         cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
         for group in optimiser.param_groups:
             group["lr"] = plan.rate * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * cosine)
-        look = model.look(faces.pictures, known_points(faces.points, plan, rng))
+        pictures = faces.pictures.contiguous(memory_format=torch.channels_last)
+        look = model.look(pictures, known_points(faces.points, plan, rng))
         alone = torch.rand(len(faces.motion), generator=rng) < plan.alone
         motion = model.motion(look, neutral_of(look, faces, alone))
         parts = loss_of(look, motion, faces, plan)

@@ -31,6 +31,7 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 SIDES = (("Left", "Right"), ("Right", "Left"))
 PAINTED, DEVELOPED, COVERED = 0.22, 0.85, 0.15  # shares of the pictures
+RELOAD = 200  # batches until new shards are looked for
 
 
 def _other_side(name: str) -> str:
@@ -152,7 +153,7 @@ class Batches(IterableDataset[Faces]):
         while True:
             frames = Frames(self.folder)
             rows = list(frames.identities().values())
-            for _ in range(600):
+            for _ in range(RELOAD):
                 yield self._draw(frames, rows, rng)
 
     def _draw(self, frames: Frames, rows: list[list[int]], rng: np.random.Generator) -> Faces:

@@ -18,7 +18,7 @@ from training.motion.hearing import MEL_MEAN, MEL_SCALE
 
 # Measured (docs/experiments.md): four steps draw less than the teacher's spread, and the mean of
 # what could be said moves lips less, and shuts them less, than what is said.
-STEPS, TEMPERATURE, ARTICULATION, FIRMNESS = 4, 1.15, 1.25, 0.04
+STEPS, TEMPERATURE, ARTICULATION, FIRMNESS = 4, 1.15, 1.25, 0.03
 
 
 def export(

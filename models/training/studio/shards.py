@@ -159,8 +159,9 @@ def tasks(
 
 def _prepare() -> None:
     """One core a process: llvmpipe, OpenCV and BLAS must not fight over them."""
-    for name in ("LP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = "1"
+    os.environ["LP_NUM_THREADS"] = "0"  # llvmpipe counts those beside the caller's own
     cv2.setNumThreads(1)
 
 
