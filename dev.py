@@ -46,10 +46,13 @@ COMMANDS = {
     "check": Command(frozenset({"daemon", "dev"}), "ruff, mypy --strict, buf lint"),
     "bench": Command(frozenset({"daemon"}), "measure this machine (arguments go to mien bench)"),
     "train": Command(
-        frozenset({"daemon", "train"}), "train motion: from nothing to weights (hours; resumes)"
+        frozenset({"daemon", "train"}), "train motion|codec: from nothing to weights (hours)"
     ),
 }
-TRAININGS = {"motion": "training.motion.train"}  # what `train` takes first, and what runs
+TRAININGS = {  # what `train` takes first, and what runs
+    "motion": "training.motion.train",
+    "codec": "training.codec.train",
+}
 
 
 def say(text: str) -> None:

@@ -84,7 +84,7 @@ def test_over_agrees_with_its_slow_twin(seed: int) -> None:
 def test_shaded_over_agrees_with_its_slow_twin(seed: int) -> None:
     rng = np.random.default_rng(seed)
     layer = random_bytes(seed, 9, 11, 4)
-    shade = rng.uniform(0.0, 1.3, (9, 11, 2)).astype(np.float32)
+    shade = rng.uniform(0.0, 1.3, (9, 11, 4)).astype(np.float32)
     fast = random_bytes(seed + 1, 9, 11, 4)
     slow = fast.copy()
     over_shaded(layer, shade, fast)
@@ -96,18 +96,18 @@ def test_shaded_over_agrees_with_its_slow_twin(seed: int) -> None:
 @given(seed=st.integers(0, 2**32 - 1), x0=st.integers(0, 20), y0=st.integers(0, 20))
 def test_spread_agrees_with_its_slow_twin(seed: int, x0: int, y0: int) -> None:
     rng = np.random.default_rng(seed)
-    flow = rng.uniform(-3, 3, (16, 16, 4)).astype(np.float32)
-    flow[..., 3] = rng.random((16, 16)) < 0.8
-    flow[..., :3] *= flow[..., 3:]
+    flow = rng.uniform(-3, 3, (16, 16, 8)).astype(np.float32)
+    flow[..., 5] = rng.random((16, 16)) < 0.8
+    flow[..., :5] *= flow[..., 5:6]
     edge = rng.random((16, 16)).astype(np.float32)
-    shape = (int(rng.integers(1, 13)), int(rng.integers(1, 13)), 2)
+    shape = int(rng.integers(1, 13)), int(rng.integers(1, 13))
     results = []
     for way in (spread, spread_reference):
-        where, shade = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        where, shade = np.empty((*shape, 2), np.float32), np.empty((*shape, 4), np.float32)
         way(flow, edge, x0, y0, 2, where, shade)
         results.append((where, shade))
     (fast_where, fast_shade), (slow_where, slow_shade) = results
-    sure = slow_shade[..., 1] > 0.02  # nothing is drawn where next to nothing covers
+    sure = slow_shade[..., 3] > 0.02  # nothing is drawn where next to nothing covers
     assert np.allclose(fast_where[sure], slow_where[sure], atol=2e-2)
     assert np.allclose(fast_shade[sure], slow_shade[sure], atol=1e-2)
 

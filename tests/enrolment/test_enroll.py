@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from mien.models import character as files
+from mien.models.codec.decoder import Decoder
 from mien.models.enrolment import CODES, STEPS, EnrolmentError, enroll, gates
 from mien.models.enrolment.landmarks import Face, find_faces
 
@@ -26,6 +27,12 @@ def refusal(image, **options):
     assert caught.value.code in CODES
     assert caught.value.message.endswith((".", ")", "corners"))
     return caught.value
+
+
+def test_an_enrolled_photograph_at_rest_is_itself(character):
+    frame = Decoder(character).decode(np.zeros(52, np.float32), np.zeros(6, np.float32))
+    difference = np.abs(frame[..., :3].astype(int) - character.arrays["portrait"])
+    assert difference.max() <= 1
 
 
 def test_a_photograph_becomes_a_character(character, portrait_picture):

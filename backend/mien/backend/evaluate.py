@@ -60,6 +60,70 @@ def motion(
     )  # fmt: skip
 
 
+@eval_app.command()
+def codec(
+    also: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    video: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A clip of one talking face to reenact; more may follow.", metavar="CLIP …"
+        ),
+    ] = None,
+    facekit: Annotated[
+        Path | None,
+        typer.Option(help="The head model, ict_facekit.npz; wanted once (or MIEN_FACEKIT)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write contact sheets and codec.json to.")
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="Six held-out people instead of 24.")] = False,
+) -> None:
+    """Drawn frames against what a camera would have seen, and the motion encoder."""
+    if also and not video:
+        raise BadInput(f"'{also[0]}': what is to be reenacted is named with --video")
+    clips = [*(video or []), *(also or [])]
+    run_codec(clips, facekit=facekit, out=out, quick=quick, as_json=json)
+
+
+def run_codec(
+    videos: list[Path], *, facekit: Path | None, out: Path | None, quick: bool, as_json: bool
+) -> None:
+    """Measure and print; whatever was given is checked before anything is measured."""
+    _check_folder(out)
+    for option, given in (*(("--video", clip) for clip in videos), ("--facekit", facekit)):
+        if given is not None and not given.is_file():
+            raise BadInput(f"{option}: there is no file '{given}'")
+    from mien.models.capture.video import video_seconds
+
+    for clip in videos:
+        video_seconds(clip)
+    with _repository():
+        from training.evaluation.codec.evaluating import QUICK, REPORT, Amount, Evaluation
+        from training.evaluation.codec.report import show
+        from training.evaluation.lines import MaterialError
+    from rich.console import Console
+
+    from mien.backend.cli.progress import quiet_by_default
+    from mien.backend.cli.report import print_json
+
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True, quiet=quiet_by_default(as_json))
+    try:
+        with _repository(), console.status("evaluating") as status:
+            amount = QUICK if quick else Amount()
+            evaluation = Evaluation(facekit, videos, amount, out, status.update)
+            # It takes minutes: what is known is written down part by part.
+            results = evaluation.run(lambda known: _write(out, REPORT, known.as_json()))
+    except MaterialError as problem:
+        raise BadInput(str(problem)) from problem
+    if as_json:
+        print_json(results.as_json())
+    else:
+        show(results, Console())
+
+
 def run(
     source: str,
     *,
@@ -73,8 +137,7 @@ def run(
     """Measure and print; whatever was given is checked before anything is measured."""
     if speech is not None and not speech.is_dir():
         raise BadInput(f"--speech: there is no folder '{speech}'")
-    if out is not None and out.exists() and not out.is_dir():
-        raise BadInput(f"--out: '{out}' is a file; a folder is wanted")
+    _check_folder(out)
     with _repository():
         from training.evaluation.evaluating import PICTURE, QUICK, REPORT, Amount, Evaluation
         from training.evaluation.lines import MaterialError
@@ -110,6 +173,11 @@ def _generator(source: str, steps: int | None, weights: Path | None) -> MotionGe
     if weights is not None and not weights.is_file():
         raise BadInput(f"--weights: there is no file '{weights}'")
     return make_generator(source, steps=steps, weights=weights)
+
+
+def _check_folder(out: Path | None) -> None:
+    if out is not None and out.exists() and not out.is_dir():
+        raise BadInput(f"--out: '{out}' is a file; a folder is wanted")
 
 
 @contextmanager

@@ -259,7 +259,7 @@ def bench(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def evaluate(context: typer.Context) -> None:
-    """Judge the models: `mien eval motion`; `mien eval --help` says more."""
+    """Judge the models: `mien eval motion`, `mien eval codec`; `mien eval --help` says more."""
     from mien.backend.evaluate import eval_app
 
     eval_app(args=context.args or ["--help"], prog_name="mien eval", standalone_mode=False)

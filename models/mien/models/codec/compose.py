@@ -76,10 +76,10 @@ def spread(
 ) -> None:  # pragma: no cover - compiled
     """A coarse flow at full size: where each pixel of an area is taken from, and how it is shaded.
 
-    `flow` [h, w, 4]: displacement x, y, gain, coverage, and `edge` [h, w] on cells of `scale` px;
-    the area starts at pixel (`x0`, `y0`). `where` [H, W, 2] gets source positions px, `shade`
-    [H, W, 2] gain and edge. Displacement and gain are weighted by coverage, so that edges move
-    with what they belong to.
+    `flow` [h, w, 6 or more]: displacement x, y, gains of red, green and blue, coverage, and `edge`
+    [h, w] on cells of `scale` px; the area starts at pixel (`x0`, `y0`). `where` [H, W, 2] gets
+    source positions px, `shade` [H, W, 4] gains and edge. Displacement and gains are weighted by
+    coverage, so that edges move with what they belong to.
     """
     rows, columns = flow.shape[0], flow.shape[1]
     height, width = where.shape[0], where.shape[1]
@@ -96,27 +96,28 @@ def spread(
         share[x] = at - cell[x]
         here[x] = x + x0
     one, least = np.float32(1.0), np.float32(1e-3)
-    row = np.empty((columns, 5), np.float32)
+    row = np.empty((columns, 7), np.float32)
     for y in range(height):
         down = min(max((y + y0 + 0.5) / scale - 0.5, 0.0), rows - 1.0)
         i = min(int(down), rows - 2)
         fy, line = np.float32(down - i), np.float32(y + y0)
         for j in range(left, right):
-            for k in range(4):
+            for k in range(6):
                 row[j, k] = flow[i, j, k] + fy * (flow[i + 1, j, k] - flow[i, j, k])
-            row[j, 4] = edge[i, j] + fy * (edge[i + 1, j] - edge[i, j])
+            row[j, 6] = edge[i, j] + fy * (edge[i + 1, j] - edge[i, j])
         for x in range(width):
             j, fx = cell[x], share[x]
             dx = row[j, 0] + fx * (row[j + 1, 0] - row[j, 0])
             dy = row[j, 1] + fx * (row[j + 1, 1] - row[j, 1])
-            gain = row[j, 2] + fx * (row[j + 1, 2] - row[j, 2])
-            cover = row[j, 3] + fx * (row[j + 1, 3] - row[j, 3])
-            soft = row[j, 4] + fx * (row[j + 1, 4] - row[j, 4])
+            cover = row[j, 5] + fx * (row[j + 1, 5] - row[j, 5])
+            soft = row[j, 6] + fx * (row[j + 1, 6] - row[j, 6])
             inverse = one / max(cover, least)
             where[y, x, 0] = here[x] + dx * inverse
             where[y, x, 1] = line + dy * inverse
-            shade[y, x, 0] = gain * inverse
-            shade[y, x, 1] = min(soft, cover)
+            for k in range(3):
+                gain = row[j, 2 + k] + fx * (row[j + 1, 2 + k] - row[j, 2 + k])
+                shade[y, x, k] = gain * inverse
+            shade[y, x, 3] = min(soft, cover)
 
 
 def spread_reference(
@@ -128,12 +129,12 @@ def spread_reference(
     window = (slice(y0, y0 + height), slice(x0, x0 + width))
     full = cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)[window].copy()
     soft = cv2.resize(edge, size, interpolation=cv2.INTER_LINEAR)[window]
-    cover = full[..., 3:]
-    values = full[..., :3] / np.maximum(cover, 1e-3)
+    cover = full[..., 5:6]
+    values = full[..., :5] / np.maximum(cover, 1e-3)
     rows, columns = np.mgrid[y0 : y0 + height, x0 : x0 + width]
     where[...] = values[..., :2] + np.stack([columns, rows], -1)
-    shade[..., 0] = values[..., 2]
-    shade[..., 1] = np.minimum(soft, cover[..., 0])
+    shade[..., :3] = values[..., 2:]
+    shade[..., 3] = np.minimum(soft, cover[..., 0])
 
 
 class Sampler:
@@ -147,7 +148,7 @@ class Sampler:
         rows, columns = np.mgrid[0:size, 0:size].astype(np.float32)
         self._at_rest = np.ascontiguousarray(np.stack([columns, rows], -1))
         self._where = np.zeros(size * size * 2, np.float32)
-        self._shade = np.zeros(size * size * 2, np.float32)
+        self._shade = np.zeros(size * size * 4, np.float32)
         self._moved = np.zeros(size * size * 4, np.uint8)
 
     @property
@@ -163,12 +164,12 @@ class Sampler:
         return self._take(layer, where, area)
 
     def sample_shaded(self, layer: U8, flow: F32, area: Area) -> tuple[U8, F32]:
-        """`layer` [S, S, 4] through `flow` [h, w, 4] (x, y, gain, coverage), inside `area`.
+        """`layer` [S, S, 4] through `flow` [h, w, 6 or more] (see `spread`), inside `area`.
 
-        Also returns gain and edge [H, W, 2]; edges are softened, silhouettes have no stairs.
+        Also returns gains and edge [H, W, 4]; edges are softened, silhouettes have no stairs.
         """
-        where, shade = self._part(self._where, area, 2), self._part(self._shade, area, 2)
-        edge = cv2.blur(np.ascontiguousarray(flow[..., 3]), (3, 3))
+        where, shade = self._part(self._where, area, 2), self._part(self._shade, area, 4)
+        edge = cv2.blur(np.ascontiguousarray(flow[..., 5]), (3, 3))
         spread(flow, edge, area.x0, area.y0, layer.shape[0] // flow.shape[0], where, shade)
         return self._take(layer, where, area), shade
 
@@ -179,7 +180,7 @@ class Sampler:
 
     def _take(self, layer: U8, where: F32, area: Area) -> U8:
         moved: U8 = self._part(self._moved, area, 4)
-        border = cv2.BORDER_REFLECT_101
+        border = cv2.BORDER_REPLICATE  # a mirror would show a second head
         cv2.remap(layer, where, None, cv2.INTER_LINEAR, dst=moved, borderMode=border)
         return moved
 
@@ -269,33 +270,34 @@ def over_reference(layer: U8, below: U8, out: U8) -> None:
 
 @njit(cache=True, nogil=True, boundscheck=False)
 def over_shaded(layer: U8, shade: F32, out: U8) -> None:  # pragma: no cover - compiled
-    """`layer` [H, W, 4] over `out` [H, W, 4] in place, its colour times a gain.
+    """`layer` [H, W, 4] over `out` [H, W, 4] in place, its colours times their gains.
 
-    `shade` [H, W, 2]: gain and edge; the layer fades where its edge does.
+    `shade` [H, W, 4]: gains and edge; the layer fades where its edge does.
     """
     for y in range(layer.shape[0]):
         for x in range(layer.shape[1]):
             if layer[y, x, 3] == 0:
                 continue
-            edge = (shade[y, x, 1] - EDGE_FROM) / (EDGE_TO - EDGE_FROM)
+            edge = (shade[y, x, 3] - EDGE_FROM) / (EDGE_TO - EDGE_FROM)
             if edge <= np.float32(0.0):
                 continue
             edge = min(edge, np.float32(1.0))
-            gain = shade[y, x, 0] * edge
             alpha = np.int32(np.float32(layer[y, x, 3]) * edge + np.float32(0.5))
             through = np.int32(255) - alpha
             for k in range(3):
-                colour = np.int32(np.float32(layer[y, x, k]) * gain + np.float32(0.5))
+                gained = np.float32(layer[y, x, k]) * (shade[y, x, k] * edge)
+                colour = np.int32(min(gained + np.float32(0.5), np.float32(255.0)))
                 value = colour + _divide_255(through * np.int32(out[y, x, k]))
                 out[y, x, k] = min(value, 255)
 
 
 def over_shaded_reference(layer: U8, shade: F32, out: U8) -> None:
     """The same result as `over_shaded`."""
-    edge = np.clip((shade[..., 1:] - EDGE_FROM) / (EDGE_TO - EDGE_FROM), 0.0, 1.0)
+    edge = np.clip((shade[..., 3:] - EDGE_FROM) / (EDGE_TO - EDGE_FROM), 0.0, 1.0)
     edge = edge * (layer[..., 3:] > 0)
     half = np.float32(0.5)
     alpha = (layer[..., 3:] * edge + half).astype(np.int32)
-    colour = (layer[..., :3] * (shade[..., :1] * edge) + half).astype(np.int32)
+    gained = layer[..., :3] * (shade[..., :3] * edge)
+    colour = np.minimum(gained + half, np.float32(255.0)).astype(np.int32)
     value = colour + divide_255((255 - alpha) * out[..., :3].astype(np.int32))
     out[..., :3] = np.where(edge > 0.0, np.minimum(value, 255), out[..., :3])

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from mien.models.character import Character
 from mien.models.codec import topology
 from mien.models.codec.basis import face_basis
+from mien.models.codec.canonical import layout_of, unrolled
 from mien.models.codec.compose import Area, Sampler, areas_to_draw, occupied, over, over_shaded
 from mien.models.codec.eyes import build_eye, draw_eye
-from mien.models.codec.layers import build_layers
+from mien.models.codec.layers import build_layers, smoothstep
 from mien.models.codec.mouth import Mouth
 from mien.models.codec.pose import F64
 from mien.models.codec.rasteriser import rasterise
 from mien.models.codec.rig import EYES, Posed, Rig
 from mien.models.codec.shading import Shading
 from mien.models.codec.sheet import Sheet
+from mien.models.codec.skin_maps import SkinMaps, lay_on, shipped_painter
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -32,6 +34,14 @@ FRAME_SIZE_PX = 512
 FACE_GRID, SHEET_GRID = 256, 64  # flow cells across the frame
 BEHIND = np.array([0.0, 0.0, 4096.0])  # px deep: only where nothing else is
 RIM_PX = 16.0  # the face mesh reaches this far beyond the outline, where its alpha has ended
+RIM_FROM, RIM_BY = 0.25, 0.75  # of the skin's area in the portrait, as it turns away
+
+
+def _winding(points: F64, triangles: NDArray[np.int32]) -> F64:
+    """Twice the signed areas px² of `triangles` [T, 3] over `points` [N, 3]."""
+    a, b, c = (points[triangles[:, k], :2] for k in range(3))
+    u, v = b - a, c - a
+    return np.asarray(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
 
 
 class FaceMesh:
@@ -54,13 +64,39 @@ class FaceMesh:
         middle = int(rim[-1]) + 1
         back = middle + 1 + np.arange(len(self.outline))
         fan = np.stack([back, np.roll(back, -1), np.full_like(back, middle)], 1)
-        self.triangles = np.concatenate([face_basis().triangles, band, fan]).astype(np.int32)
+        skin = face_basis().triangles
+        outer = np.isin(skin, [*self.outline, *topology.FACE_OVAL]).any(1)
+        self.triangles = np.concatenate([skin[~outer], fan]).astype(np.int32)
         self.source = self._with_rim(landmarks, self.offset)
+        around_it = np.concatenate([skin[outer], band])
+        wound = _winding(self.source, around_it) < 0.0
+        around_it[wound] = around_it[wound][:, ::-1]
+        self._edge = np.ascontiguousarray(around_it, np.int32)  # wound alike, as in the portrait
+        self._skin_edge = self._edge[: int(outer.sum())]
+        touching = np.stack([(self._skin_edge == i).any(1) for i in self.outline])
+        size = _winding(self.source, self._skin_edge)
+        self._facing = touching / np.maximum(touching @ size, 1e-6)[:, None]  # [outline, edge]
 
     def posed(self, posed: Posed) -> F64:
-        """Landmarks, rim and backing of a posed face, [N, 3] px."""
-        offset = posed.rigid.scale * self.offset @ posed.rigid.turn.T
+        """Landmarks, rim and backing of a posed face, [N, 3] px.
+
+        Where the skin at the outline turns away the rim draws in: it would stand out behind the
+        cheek that has become the outline.
+        """
+        scale = posed.rigid.scale
+        area = np.maximum(_winding(posed.points, self._skin_edge), 0.0) / (scale * scale)
+        facing = smoothstep(self._facing @ area, RIM_FROM, RIM_BY)[:, None]
+        offset = scale * (facing * self.offset) @ posed.rigid.turn.T
         return self._with_rim(posed.points, offset)
+
+    def seen(self, points: F64) -> NDArray[np.int32]:
+        """The triangles [T, 3] to draw at posed `points`.
+
+        Those at the edge of a turned face that look away are left out: there the cheek ends, and
+        what lies behind its edge is not face.
+        """
+        edge = self._edge[_winding(points, self._edge) > 0.0]
+        return np.concatenate([self.triangles, edge])
 
     def _with_rim(self, points: F64, offset: F64) -> F64:
         outline = points[self.outline]
@@ -71,7 +107,11 @@ class FaceMesh:
 class Decoder:
     """Decodes one character."""
 
-    def __init__(self, character: Character) -> None:
+    def __init__(self, character: Character, *, learned: bool = True) -> None:
+        """`learned`: with the skin's learned maps, else shaded by rule.
+
+        Raises SkinWeightsError where the maps' weights are missing or damaged.
+        """
         arrays = character.arrays
         self.portrait = arrays["portrait"]
         self.rig = Rig({**character.geometry, "landmarks": arrays["landmarks"]})
@@ -82,11 +122,20 @@ class Decoder:
         self.eyes = tuple(build_eye(portrait, self.rig, eye) for eye in EYES)
         self.mouth = Mouth(portrait, self.rig, character.geometry["mouth_rest"], self.eyes)
         self._mesh = FaceMesh(self.rig.landmarks)
+        self._places = layout_of(self._mesh.outline)
+        self._skin = self._own_maps() if learned else None
         self._occupied = occupied(self.layers.sheet, SHEET_GRID)
         self._take_scratch()
 
+    def _own_maps(self) -> SkinMaps:
+        """What expressions do to this skin."""
+        painter, mesh = shipped_painter(), self._mesh
+        source = mesh.source[:, :2].astype(np.float32)
+        skin, seen = unrolled(self.portrait, source, self._places, mesh.seen(mesh.source))
+        return SkinMaps(painter.model, *painter.features(skin, seen))
+
     def _take_scratch(self) -> None:
-        self._face_grid = np.zeros((FACE_GRID, FACE_GRID, 4), np.float32)
+        self._face_grid = np.zeros((FACE_GRID, FACE_GRID, 8), np.float32)
         self._face_depth = np.zeros((FACE_GRID, FACE_GRID), np.float32)
         self._sheet_grid = np.zeros((SHEET_GRID, SHEET_GRID, 2), np.float32)
         self._sheet_depth = np.zeros((SHEET_GRID, SHEET_GRID), np.float32)
@@ -102,12 +151,19 @@ class Decoder:
         return other
 
     @property
+    def gflop(self) -> float:
+        """What the learned parts compute for a frame, in 10^9 operations."""
+        return 0.0 if self._skin is None else self._skin.gflop
+
+    @property
     def state_bytes(self) -> int:
         """Memory of what this decoder keeps, shared with its clones or not, in bytes."""
         grids = (self._face_grid, self._face_depth, self._sheet_grid, self._sheet_depth)
         layers = (self.layers.plate, self.layers.sheet, self.layers.face, self.layers.below)
         total = sum(a.nbytes for a in grids) + sum(a.nbytes for a in layers)
-        total += sum(eye.white.nbytes + eye.iris.nbytes for eye in self.eyes)
+        total += 2 * sum(eye.white.nbytes + eye.iris.nbytes for eye in self.eyes)
+        total += sum(eye.lid.colour.nbytes for eye in self.eyes)
+        total += 0 if self._skin is None else self._skin.nbytes
         return int(total + self.rig.basis.nbytes + self._sampler.nbytes)
 
     def decode(self, dynamics: F32, pose: F32, out: U8 | None = None) -> U8:
@@ -125,7 +181,7 @@ class Decoder:
             out = np.empty((FRAME_SIZE_PX, FRAME_SIZE_PX, 4), np.uint8)
         posed = self.rig.pose(dynamics, pose)
         self._flow_sheet(posed)
-        area = self._flow_face(posed)
+        area = self._flow_face(posed, dynamics, pose)
         out[...] = self.layers.below
         sampler, layers = self._sampler, self.layers
         for band in areas_to_draw(self._sheet_grid, self._occupied, FRAME_SIZE_PX):
@@ -148,18 +204,25 @@ class Decoder:
         points[:, :2] = (points[:, :2] + 0.5) * step - 0.5
         rasterise(points, flow, self.sheet.triangles, self._sheet_grid, self._sheet_depth)
 
-    def _flow_face(self, posed: Posed) -> Area:
+    def _flow_face(self, posed: Posed, dynamics: F32, pose: F32) -> Area:
         """Rasterise where the face's pixels come from; returns the area it touches."""
         step = FACE_GRID / FRAME_SIZE_PX
         mesh = self._mesh
         moved = mesh.posed(posed)
-        gains = self.shading.gains(posed.shape)
-        values = np.ones((len(moved), 4), np.float32)
+        values = np.ones((len(moved), 8), np.float32)
         values[:, :2] = (mesh.source - moved)[:, :2]
-        values[: topology.LANDMARKS, 2] = gains
+        if self._skin is None:
+            values[: topology.LANDMARKS, 2:5] = self.shading.gains(posed.shape)[:, None]
+        values[:, 6:] = self._places
         points = moved.astype(np.float32)
         points[:, :2] = (points[:, :2] + 0.5) * step - 0.5
-        rasterise(points, values, mesh.triangles, self._face_grid, self._face_depth)
+        rasterise(points, values, mesh.seen(moved), self._face_grid, self._face_depth)
         low = np.clip(np.floor(moved[:, :2].min(0)) - 2, 0, FRAME_SIZE_PX).astype(int)
         high = np.clip(np.ceil(moved[:, :2].max(0)) + 3, 0, FRAME_SIZE_PX).astype(int)
+        if self._skin is not None:
+            coefficients = np.clip(np.nan_to_num(dynamics), 0.0, 1.0)
+            maps = self._skin.at(coefficients, np.nan_to_num(pose[:3]))
+            x0, y0 = (max(int(v * step) - 1, 0) for v in low)
+            x1, y1 = (min(int(v * step) + 2, FACE_GRID) for v in high)
+            lay_on(self._face_grid, maps, self.rig.scale, x0, y0, x1, y1)
         return Area(int(low[0]), int(low[1]), int(high[0]), int(high[1]))

@@ -1,7 +1,7 @@
 """Eyes: a sclera that stays, an iris that looks, seen through the slit between the lids.
 
-Both come from the portrait. The iris disc is lifted off, what the lids hid of it is completed from
-its own mirror image, and the white beneath is continued from the white around. Signed residuals
+Both come from the portrait. The iris disc is lifted off, what lids hid of it is completed ring by
+ring from what is seen, and the white beneath is continued from the white around. Signed residuals
 keep the eye at rest equal to the portrait.
 """
 
@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.codec.layers import fill_from_known, smoothstep
+from mien.models.codec.lidskin import LidSkin, build_lid, draw_lid
 from mien.models.codec.openings import (
     Opening,
     coverage,
@@ -36,6 +37,15 @@ IRIS_EDGE_PX = 2.0  # the limbus is soft
 LIMBUS_BLEND_PX = 3.0  # its shadow on the white travels with it
 LASH_FROM, LASH_STRENGTH, LASH_WIDTH_IOD = 0.75, 0.85, 0.0085
 LID_SHADE = 0.35  # a lowered lid's shadow on the eyeball
+LASHES_HANG_IOD = 0.034  # below the upper lid: what the portrait shows there may be lash
+# A look this far off, iod, shows the eye without the portrait's lashes on it.
+CLEAN_FROM_IOD, CLEAN_BY_IOD = 0.003, 0.028
+WIDE_FROM, WIDE_BY = 0.01, 0.10  # and so does a slit this much wider than the portrait's
+CORNER_SHADE, CORNER_SHARE = 0.30, 0.22  # whites are darker near the corners
+FRINGE_STEPS, FRINGE_COLUMNS = 12, 64  # the lashes' own shadow, down from the lid and along it
+LASH_DEPTH = 0.75  # lashes are thinner than pixels: the line that they draw is darker than it looks
+CLEAN_SHADE = 0.16  # under the upper lid, beside its lashes
+LEAST_ROOM = 30.0  # between eye and lashes, grey levels: less tells nothing of a share
 
 
 @dataclass(frozen=True)
@@ -46,9 +56,13 @@ class EyeLayer:
     origin: tuple[int, int]  # box corner x, y in the portrait
     white: F32  # [h, w, 3]
     iris: F32  # [h, w, 4] premultiplied, signed
+    clean_white: F32  # [h, w, 3] without lashes
+    clean_iris: F32  # [h, w, 4]
+    fringe: F32  # [FRINGE_STEPS, FRINGE_COLUMNS] share of lashes below the lid's edge
     plane: F64  # [3] depth px = plane · (x, y, 1) over the eye
-    rest_height: float  # px between the lids' middles
+    rest_height: float  # px between the lids where they are furthest apart
     lash: F64  # [3] colour of the line where shut lids meet
+    lid: LidSkin
 
 
 def iris_disc(grey: F32, inside: F32, centre: F64, radius: float) -> float:
@@ -82,20 +96,65 @@ def sclera_weight(grey: F32, candidates: F32) -> F32:
 
 
 def complete_iris(colour: F32, seen: F32, centre: F64, reach: float) -> F32:
-    """What lids hide of an iris: its mirror image across the horizontal, else a smooth fill.
+    """What lids hide of an iris: the median of what is seen at the same distance from its middle.
 
     `colour` [h, w, 3], `seen` [h, w] 1 where the portrait shows iris, `centre` in the box.
     """
     height, width = seen.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    flipped_y = (2 * centre[1] - y).astype(np.float32)
-    mirror = cv2.remap(colour, x, flipped_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    mirror_seen = cv2.remap(seen, x, flipped_y, cv2.INTER_LINEAR)
-    disc = (np.hypot(x - centre[0], y - centre[1]) < reach).astype(np.float32)
-    base = fill_from_known(colour, seen * disc) if (seen * disc).sum() > 4 else colour
-    base = base + (mirror_seen * disc)[..., None] * (mirror - base)
+    distance = np.hypot(x - centre[0], y - centre[1])
+    disc = seen * (distance < reach)
+    base = fill_from_known(colour, disc.astype(np.float32)) if disc.sum() > 4 else colour
+    rings = np.arange(0.0, reach + 1.0)
+    profile = np.zeros((len(rings), 3))
+    told = np.zeros(len(rings), bool)
+    for i, ring in enumerate(rings):
+        near = (np.abs(distance - ring) < 1.0) & (seen > 0.5)
+        told[i] = near.sum() >= 3
+        if told[i]:
+            profile[i] = np.median(colour[near], axis=0)
+    if told.sum() >= 3:
+        for k in range(3):
+            line = np.interp(rings, rings[told], profile[told, k])
+            base[..., k] = np.interp(distance, rings, line)
     soft = cv2.GaussianBlur(seen, (0, 0), 0.7)[..., None]
     return np.asarray(base + np.minimum(soft, seen[..., None]) * (colour - base), np.float32)
+
+
+def lash_fringe(box: F32, clean: F32, slit: Opening, origin: F64, hang: float, lash: F64) -> F32:
+    """How far the portrait's `box` is from the `clean` eye to the colour `lash` in the `hang` px
+    below the upper lid, 0..1 [FRINGE_STEPS, FRINGE_COLUMNS]: what goes with the lid."""
+    share = (np.arange(FRINGE_COLUMNS) + 0.5) / FRINGE_COLUMNS
+    top = np.interp(share, np.linspace(0.0, 1.0, len(slit.top)), slit.top)
+    down = np.linspace(0.0, 1.0, FRINGE_STEPS) * hang
+    along, across = slit.along, np.array([-slit.along[1], slit.along[0]])
+    at = slit.origin - origin + (share * slit.length)[None, :, None] * along
+    at = at + (top[None] + down[:, None])[..., None] * across
+    x, y = at[..., 0].astype(np.float32), at[..., 1].astype(np.float32)
+    light = [
+        cv2.remap(part.mean(-1), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for part in (box, clean)
+    ]
+    room = np.maximum(light[1] - float(lash.mean()), LEAST_ROOM)
+    alpha = np.clip((light[1] - light[0]) / room, 0.0, 1.0)
+    fade = smoothstep(down / hang, 0.5, 1.0)[:, None]  # below it the eye is its own witness
+    return np.asarray(alpha * (1.0 - fade), np.float32)
+
+
+def drawn_radius(portrait: F32, rig: Rig, eye: Eye) -> float:
+    """An iris radius as drawn, in landmarked radii."""
+    size = portrait.shape[0]
+    points = rig.landmarks[list(eye.iris), :2]
+    radius = float(np.linalg.norm(points[1:] - points[0], axis=1).mean())
+    slit = opening(rig.landmarks[list(eye.upper), :2], rig.landmarks[list(eye.lower), :2], size)
+    reach = int(2.0 * radius) + 4
+    x0, y0 = np.clip(points[0].astype(int) - reach, 0, size - 2)
+    x1, y1 = np.clip(points[0].astype(int) + reach, 2, size)
+    y, x = np.mgrid[y0:y1, x0:x1].astype(np.float64)
+    inside = coverage(slit, x.ravel(), y.ravel()).reshape(x.shape).astype(np.float32)
+    grey = cv2.cvtColor(portrait[y0:y1, x0:x1].astype(np.uint8), cv2.COLOR_RGB2GRAY)
+    found = iris_disc(grey.astype(np.float32), inside, points[0] - (x0, y0), radius)
+    return found / radius
 
 
 def build_eye(portrait: F32, rig: Rig, eye: Eye) -> EyeLayer:
@@ -115,7 +174,7 @@ def build_eye(portrait: F32, rig: Rig, eye: Eye) -> EyeLayer:
     inside = coverage(slit, x.ravel(), y.ravel()).reshape(shape).astype(np.float32)
     touched = cv2.dilate(inside, np.ones((5, 5), np.uint8)) > 0.02
     grey = cv2.cvtColor(box.astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    radius = iris_disc(grey, inside, centre - (x0, y0), radius)
+    radius *= max(drawn_radius(portrait, rig, one) for one in EYES)  # eyes are alike
     distance = np.hypot(x - centre[0], y - centre[1])
     disc = np.clip((radius - distance) / IRIS_EDGE_PX + 1.0, 0.0, 1.0).astype(np.float32)
 
@@ -127,6 +186,15 @@ def build_eye(portrait: F32, rig: Rig, eye: Eye) -> EyeLayer:
     white = filled + keep * (box - filled)
 
     seen = ((inside > 0.6) & (disc > 0.0)).astype(np.float32)
+    hang = LASHES_HANG_IOD * rig.scale
+    free = coverage(slit, x.ravel(), y.ravel() - hang).reshape(shape).astype(np.float32)
+    free = np.minimum(free, inside)
+    known = known * (free > 0.95)
+    calm = fill_from_known(box, sclera_weight(grey, known)) if known.sum() > 6 else filled
+    keep = keep * cv2.GaussianBlur(free, (0, 0), 1.2)[..., None]
+    clean_white = calm + keep * (box - calm)
+    in_sight = seen * (free > 0.9)
+    bare = in_sight if in_sight.sum() > 0.2 * seen.sum() else seen
     whole = complete_iris(box, seen, centre - (x0, y0), radius + 1.0)
     alpha = disc[..., None]
     at_rest = box - (1.0 - alpha) * white
@@ -137,12 +205,17 @@ def build_eye(portrait: F32, rig: Rig, eye: Eye) -> EyeLayer:
     plane, *_ = np.linalg.lstsq(
         np.c_[contour[:, :2], np.ones(len(contour))], contour[:, 2], rcond=None
     )
-    middle = len(eye.upper) // 2
-    height = rig.landmarks[eye.lower[middle], 1] - rig.landmarks[eye.upper[middle], 1]
+    height = float((slit.bottom - slit.top).max())
     layer = np.concatenate([iris, alpha], -1).astype(np.float32)
+    clean = alpha * complete_iris(box, bare, centre - (x0, y0), radius + 1.0)
+    clean_iris = np.concatenate([clean, alpha], -1).astype(np.float32)
+    lash = LASH_DEPTH * dark_edge(portrait, rig.landmarks[list(eye.upper), :2])
+    whole_eye = np.asarray(clean + (1.0 - alpha) * clean_white, np.float32)
+    fringe = lash_fringe(box, whole_eye, slit, np.array([x0, y0]), hang, lash)
     return EyeLayer(
-        eye, (int(x0), int(y0)), np.ascontiguousarray(white, np.float32), layer, plane,
-        float(max(height, 1.0)), dark_edge(portrait, rig.landmarks[list(eye.upper), :2]),
+        eye, (int(x0), int(y0)), np.ascontiguousarray(white, np.float32), layer,
+        np.ascontiguousarray(clean_white, np.float32), clean_iris, fringe, plane,
+        max(height, 1.0), lash, build_lid(portrait, rig, eye, lash),
     )  # fmt: skip
 
 
@@ -166,7 +239,8 @@ def inverse_affine(affine: F64) -> F64:
 def _draw(
     out: U8, white: F32, iris: F32, ox: int, oy: int, back: F64, look: F64,
     bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
-    top: F32, bottom: F32, shade: float, shade_px: float,
+    top: F32, bottom: F32, shade: float, shade_px: float, fringe: F32, lash: F64, hang: float,
+    clean: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
     for y in range(bounds[1], bounds[3]):
         for x in range(bounds[0], bounds[2]):
@@ -189,6 +263,22 @@ def _draw(
                 + r * ((1 - t) * iris[ii + 1, ij, 3] + t * iris[ii + 1, ij + 1, 3])
             )  # fmt: skip
             dim = 1.0 - shade * np.exp(-max(v - high, 0.0) / shade_px)
+            lashes = 0.0
+            if clean > 0.0:
+                share = min(max(s / length, 0.0), 1.0)
+                ends = min(min(share, 1.0 - share) / CORNER_SHARE, 1.0)
+                dim *= 1.0 - clean * CORNER_SHADE * (1.0 - ends) * (1.0 - ends)
+                d = (v - high) / hang * (fringe.shape[0] - 1)
+                if d < fringe.shape[0] - 1:
+                    d = max(d, 0.0)
+                    e = min(max(share * fringe.shape[1] - 0.5, 0.0), fringe.shape[1] - 1.001)
+                    di, ei = int(d), int(e)
+                    f, g = d - di, e - ei
+                    lashes = (
+                        (1 - f) * ((1 - g) * fringe[di, ei] + g * fringe[di, ei + 1])
+                        + f * ((1 - g) * fringe[di + 1, ei] + g * fringe[di + 1, ei + 1])
+                    )  # fmt: skip
+                    lashes *= clean
             for k in range(3):
                 ball = (
                     (1 - p) * ((1 - q) * white[wi, wj, k] + q * white[wi, wj + 1, k])
@@ -199,6 +289,7 @@ def _draw(
                     + r * ((1 - t) * iris[ii + 1, ij, k] + t * iris[ii + 1, ij + 1, k])
                 )  # fmt: skip
                 colour = (disc + (1 - alpha) * ball) * dim
+                colour += lashes * (lash[k] - colour)
                 value = out[y, x, k] + cover * (colour - out[y, x, k]) + 0.5
                 out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
 
@@ -214,10 +305,21 @@ def draw_eye(out: U8, layer: EyeLayer, posed: Posed) -> None:
     back = inverse_affine(plane_affine(layer.plane, posed))
     look = posed.gaze_px[EYES.index(layer.eye)]
     opened = float((slit.bottom - slit.top).max()) / layer.rest_height
-    shade = LID_SHADE * min(max(1.0 - opened, 0.0), 1.0)
+    away = float(np.hypot(*look)) * posed.rigid.scale / posed.iod_px
+    clean = max(
+        float(smoothstep(np.array(away), CLEAN_FROM_IOD, CLEAN_BY_IOD)),
+        float(smoothstep(np.array(opened - 1.0), WIDE_FROM, WIDE_BY)),
+    )
+    shade = max(LID_SHADE * min(max(1.0 - opened, 0.0), 1.0), CLEAN_SHADE * clean)
+    white, iris = layer.white, layer.iris
+    if clean > 0.0:
+        white = white + np.float32(clean) * (layer.clean_white - white)
+        iris = iris + np.float32(clean) * (layer.clean_iris - iris)
     _draw(
-        out, layer.white, layer.iris, *layer.origin, back, look, slit.bounds, slit.origin,
+        out, white, iris, *layer.origin, back, look, slit.bounds, slit.origin,
         slit.along, slit.length, slit.top, slit.bottom, shade, 0.3 * layer.rest_height,
+        layer.fringe, layer.lash, LASHES_HANG_IOD * posed.iod_px, clean,
     )  # fmt: skip
+    draw_lid(out, layer.lid, posed, opened)
     shut = smoothstep(np.array(1.0 - opened), LASH_FROM, 1.0)
     draw_seam(out, slit, layer.lash, LASH_WIDTH_IOD * posed.iod_px, LASH_STRENGTH * float(shut))

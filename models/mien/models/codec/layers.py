@@ -23,10 +23,16 @@ U8 = NDArray[np.uint8]
 
 JAW_FEATHER_PX, TEMPLE_FEATHER_PX = 4.0, 14.0
 JAW_MARGIN_PX = 6.0  # the chin's own edge and shadow travel with the chin
-FILL_TAKES_PX, FILL_BLUR_PX, FILL_REACH_IOD = 6, 7, 0.35
+FILL_TAKES_PX, FILL_BLUR_PX, FILL_MIX_PX, FILL_REACH_IOD = 6, 7, 21, 0.35
+FILL_DETAIL_PX, FILL_DETAIL_MOST = 11, 18.0  # rows of grain and hair that are repeated
 RIM_KEPT_PX = 1.0
+OUTLINE_PX = 9.0  # beyond the matte, over which plate and portrait are blended
 # Heights in iod below the eyes: from here down the sheet shows neck, not cheek.
 NECK_FILL_FROM, NECK_FILL_TO = 0.45, 0.75
+THROAT_FROM_IOD, THROAT_LIGHT = 0.07, 0.68  # a throat lies in the chin's shadow
+THROAT_HALF_IOD = (0.18, 0.36)  # this far beside the chin it is throat, and no more
+TOO_DARK = (0.35, 0.70)  # of that light: no skin, and skin
+CHEEK_FROM, CHEEK_TO = 0.70, 1.00  # … and from here down nothing shows beside a neck
 # … and from here down the face's edge is crisp.
 CRISP_FROM, CRISP_TO = -0.35, 0.20
 
@@ -88,6 +94,21 @@ def fill_upwards(sheet: U8, known: U8, reach_px: float) -> U8:
         values[np.minimum(below + k, height - 1), columns] for k in range(1, FILL_TAKES_PX + 1)
     ]
     filled = cv2.blur(np.mean(taken, 0), (FILL_BLUR_PX, 1))
+    # Single hairs and folds are not drawn out into streaks: further up, columns mix their colours.
+    wide = cv2.blur(filled, (FILL_MIX_PX, 1))
+    mixed = wide[..., :3] * (filled[..., 3:] / np.maximum(wide[..., 3:], 1.0))
+    share = np.clip((below - rows) / FILL_MIX_PX, 0.0, 1.0)[..., None]
+    filled[..., :3] += share * (np.minimum(mixed, filled[..., 3:]) - filled[..., :3])
+    # … but grain and hair go on: what lies right below, to and fro.
+    solid = sheet.astype(np.float32)
+    fine = (solid - cv2.blur(solid, (FILL_DETAIL_PX, FILL_DETAIL_PX)))[..., :3]
+    fine = np.clip(fine, -FILL_DETAIL_MOST, FILL_DETAIL_MOST)  # a collar's edge is no grain
+    fine *= cv2.erode(sheet[..., 3], np.ones((5, 5), np.uint8))[..., None] == 255
+    swing = np.abs((below - rows + FILL_DETAIL_PX) % (2 * FILL_DETAIL_PX) - FILL_DETAIL_PX)
+    back = np.minimum(below + 1 + FILL_DETAIL_PX - swing, height - 1)
+    detail = fine[back, columns] * (filled[..., 3:] / 255.0)
+    filled[..., :3] += (below > rows)[..., None] * detail
+    filled[..., :3] = np.clip(filled[..., :3], 0.0, filled[..., 3:])
     fade = np.clip(2.0 - (below - rows) / reach_px, 0.0, 1.0)[..., None]
     return np.asarray(filled * fade + 0.5, np.uint8)
 
@@ -161,6 +182,28 @@ def without_openings(portrait: U8, rig: Rig) -> U8:
     return np.asarray(out + 0.5, np.uint8)
 
 
+def with_throat(neck: U8, rig: Rig, picture: U8, corner: tuple[int, int]) -> U8:
+    """A premultiplied `neck` [H, W, 4] with a throat where it took on a collar or its shadow.
+
+    Its corner lies at `corner` x, y of `picture` [S, S, 4]. Under the chin, much darker than the
+    chin is no skin; a shaded chin stands for it. What is dark beside a neck is hair.
+    """
+    chin = rig.landmarks[list(topology.UNDER_CHIN), :2]
+    inward = chin + THROAT_FROM_IOD * rig.scale * np.array([0.0, -1.0])
+    columns, rows = np.clip(np.round(inward).astype(int), 2, picture.shape[0] - 3).T
+    skin = [np.median(picture[r - 2 : r + 3, c - 2 : c + 3, :3].reshape(-1, 3), axis=0)
+            for r, c in zip(rows, columns, strict=True)]  # fmt: skip
+    throat = THROAT_LIGHT * np.median(skin, axis=0)
+    colour = neck[..., :3].astype(np.float32)
+    alpha = neck[..., 3:].astype(np.float32) / 255.0
+    light = cv2.GaussianBlur(colour.mean(-1), (0, 0), 3.0)[..., None]
+    dark = 1.0 - smoothstep(light / max(float(throat.mean()), 1.0), *TOO_DARK)
+    aside = np.abs(np.arange(neck.shape[1]) + corner[0] - chin[:, 0].mean()) / rig.scale
+    dark *= (1.0 - smoothstep(aside, *THROAT_HALF_IOD))[:, None]
+    colour += dark.astype(np.float32) * (throat.astype(np.float32) * alpha - colour)
+    return np.asarray(np.concatenate([np.clip(colour + 0.5, 0, 255), neck[..., 3:]], -1), np.uint8)
+
+
 def with_neck(sheet: U8, alpha: U8, rig: Rig) -> U8:
     """The sheet [S, S, 4] with its neck continued under the lower part of a face of `alpha`."""
     size = alpha.shape[0]
@@ -174,18 +217,33 @@ def with_neck(sheet: U8, alpha: U8, rig: Rig) -> U8:
     )
     seen = cv2.erode((alpha[window] == 0).astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
     neck = fill_upwards(sheet[window], seen, FILL_REACH_IOD * rig.scale)
-    # Behind a turned face's far cheek there is no neck: what may show there is cheek.
-    share = under[window] * (1.0 - far_side(rig, size)[window] * (1.0 - neck[..., 3] / 255.0))
+    neck = with_throat(neck, rig, sheet, (window[1].start, window[0].start))
+    # Behind a turned face's far cheek there is no neck, nor beside it below the ears: what may
+    # show there is cheek.
+    beside = 1.0 - smoothstep(heights(rig, size)[window], CHEEK_FROM, CHEEK_TO)
+    cheek = np.maximum(far_side(rig, size)[window], beside)
+    share = under[window] * (1.0 - cheek * (1.0 - neck[..., 3] / 255.0))
     out = sheet.copy()
     part = sheet[window].astype(np.float32)
     out[window] = part + share[..., None].astype(np.float32) * (neck - part) + 0.5
     return out
 
 
+def blended_plate(portrait: U8, plate: U8, matte: U8) -> U8:
+    """The portrait [S, S, 3] outside the person of `matte` [S, S], its `plate` within.
+
+    The two meet softly, a little outside: a matte that ends a pixel early would leave the person's
+    outline standing on the background.
+    """
+    away = cv2.distanceTransform((matte == 0).astype(np.uint8), cv2.DIST_L2, 5)
+    own = smoothstep(away, 0.5, OUTLINE_PX)[..., None]
+    return np.asarray(plate + own * (portrait.astype(np.float32) - plate) + 0.5, np.uint8)
+
+
 def build_layers(portrait: U8, plate: U8, matte: U8, rig: Rig) -> Layers:
     """Take `portrait` [S, S, 3] apart with `plate` [S, S, 3] and person alpha `matte` [S, S]."""
     size = portrait.shape[0]
-    plate = np.where(matte[..., None] > 0, plate, portrait)  # background is nobody's layer
+    plate = blended_plate(portrait, plate, matte)
     skin = without_openings(portrait, rig)
     sheet = premultiplied_difference(skin, plate, matte)
     alpha = face_alpha(rig, size)

@@ -40,9 +40,9 @@ NEUTRAL_SKIN = np.array([199.0, 171.0, 148.0])  # skin and eye white under the s
 NEUTRAL_WHITE = np.array([222.0, 214.0, 206.0])
 LIGHT_RANGE = (0.40, 1.12)
 LOWER_TEETH_LOWER_IOD = 0.02
-TINT_SHARE = 0.6
-NARROW_IS_DARK_IOD = 0.15  # little light enters a mouth that is open less than this
-DARKEST, DARKEST_BESIDE_OWN = 0.78, 0.9
+TINT_SHARE = 0.8
+NARROW_IS_DARK_IOD = 0.12  # little light enters a mouth that is open less than this
+DARKEST, DARKEST_BESIDE_OWN = 0.62, 0.9
 LIP_SHADOW_IOD = 0.055
 OWN_FADE_IOD = 0.012  # a mouth that shows no teeth keeps its own pixels this far into an opening
 NEUTRAL_TEETH = np.array([226.0, 214.0, 196.0])
@@ -50,7 +50,10 @@ OWN_TEETH = 0.999  # below 1: their patch gets soft edges once it leaves its pla
 OPEN_AT_REST_IOD = 0.012
 DEPTH = (46.0, 18.0, 15.0)  # flesh that no light reaches is dark red, never black
 SEAM_WIDTH_IOD, SEAM_STRENGTH = 0.009, 0.75
+FLOOR_LIT, ROOF_LIT = 1.35, 0.45  # of that red: the mouth's floor and what lies under the lip
 TONGUE_REACH_PX = 46.0  # how far the tongue draws back on the canvas when it is not out
+TONGUE_LIES_PX, TONGUE_LIFTS_PX = 9.0, 17.0  # on the canvas: above the head model's, and to a tip
+TONGUE_OUT_FROM = 0.30  # tongueOut below this only lifts the tip behind the teeth
 
 
 @dataclass(frozen=True)
@@ -100,20 +103,49 @@ def teeth_colour(own: OwnMouth) -> F64:
     return np.asarray(np.median(bright, axis=0), np.float64)
 
 
+def tongue_lift(c: F32) -> float:
+    """How far the tip of the tongue is up behind the upper teeth, 0..1, under coefficients [52].
+
+    ARKit has no coefficient for it. l, n, t, d and th open the jaw a little, part the lips and
+    neither round nor spread them; so do short open vowels, whose tongue lies high as well. A
+    little tongueOut asks for it by name.
+    """
+
+    def both(stem: str) -> float:
+        return float(c[ARKIT_INDEX[stem + "Left"]] + c[ARKIT_INDEX[stem + "Right"]]) / 2
+
+    def ease(x: float, low: float, high: float) -> float:
+        return float(smoothstep(np.array(x), low, high))
+
+    jaw = float(c[ARKIT_INDEX["jawOpen"]])
+    rounded = float(c[ARKIT_INDEX["mouthFunnel"]] + c[ARKIT_INDEX["mouthPucker"]])
+    spread = both("mouthStretch") + both("mouthSmile")
+    close = float(c[ARKIT_INDEX["mouthClose"]])
+    guessed = ease(jaw, 0.05, 0.16) * (1.0 - ease(jaw, 0.26, 0.42))
+    guessed *= 1.0 - ease(rounded, 0.05, 0.30)
+    guessed *= 1.0 - 0.7 * ease(spread, 0.15, 0.50)
+    guessed *= 0.35 + 0.65 * ease(both("mouthLowerDown"), 0.05, 0.20)
+    guessed *= 1.0 - ease(close / max(jaw, 1e-3), 0.2, 0.7)
+    out = float(c[ARKIT_INDEX["tongueOut"]])
+    return max(guessed, ease(out, 0.02, 0.20))
+
+
 @njit(inline="always")
-def _mix(sprite: U8, x: float, y: float, colour: F64) -> None:  # pragma: no cover - compiled
-    """Lay a premultiplied sprite sampled at (x, y) over `colour` [3]."""
+def _mix(
+    sprite: U8, x: float, y: float, share: float, colour: F64
+) -> None:  # pragma: no cover - compiled
+    """Lay a `share` of a premultiplied sprite sampled at (x, y) over `colour` [3]."""
     if x < 0.0 or y < 0.0 or x > sprite.shape[1] - 1.001 or y > sprite.shape[0] - 1.001:
         return
     i, j = int(y), int(x)
     p, q = y - i, x - j
     a, b, c, d = (1 - p) * (1 - q), (1 - p) * q, p * (1 - q), p * q
-    through = 1.0 - (
+    through = 1.0 - share * (
         a * sprite[i, j, 3] + b * sprite[i, j + 1, 3]
         + c * sprite[i + 1, j, 3] + d * sprite[i + 1, j + 1, 3]
     ) / 255.0  # fmt: skip
     for k in range(3):
-        colour[k] = through * colour[k] + (
+        colour[k] = through * colour[k] + share * (
             a * sprite[i, j, k] + b * sprite[i, j + 1, k]
             + c * sprite[i + 1, j, k] + d * sprite[i + 1, j + 1, k]
         )  # fmt: skip
@@ -124,7 +156,7 @@ def _inside(
     out: U8, cavity: U8, tongue: U8, lower: U8, upper: U8, back: F64, jaw: F64,
     own: F32, own_depth: F32, own_x: int, own_y: int, own_back: F64, own_keep: float,
     bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
-    top: F32, bottom: F32, tint: F64, shadow_px: float,
+    top: F32, bottom: F32, tint: F64, shadow_px: float, tongue_up: float, lift: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
     colour = np.zeros(3)
     for y in range(bounds[1], bounds[3]):
@@ -137,10 +169,16 @@ def _inside(
             cy = back[1, 0] * x + back[1, 1] * y + back[1, 2]
             jy = jaw[0] * cy + jaw[1]
             colour[:] = 0.0
-            _mix(cavity, cx, jy, colour)
-            _mix(tongue, cx, jy, colour)
-            _mix(lower, cx, jy, colour)
-            _mix(upper, cx, cy, colour)
+            _mix(cavity, cx, jy, 1.0, colour)
+            deep = min(max((v - high) / max(low - high, 1.0), 0.0), 1.0)
+            lit = ROOF_LIT + (FLOOR_LIT - ROOF_LIT) * deep
+            for k in range(3):
+                colour[k] = max(colour[k], DEPTH[k] * lit)
+            _mix(tongue, cx, jy + tongue_up, 1.0, colour)
+            _mix(lower, cx, jy, 1.0, colour)
+            if lift > 0.0:  # a lifted tip lies over the lower teeth
+                _mix(tongue, cx, jy + tongue_up, lift, colour)
+            _mix(upper, cx, cy, 1.0, colour)
             share = min(max(s / length, 0.0), 1.0)
             ends = min(share, 1.0 - share)
             shade = 1.0 - 0.36 * np.exp(-max(v - high, 0.0) / shadow_px)
@@ -161,7 +199,7 @@ def _inside(
                     if own_keep < 1.0:
                         keep = own_keep * min(deep / 2.5, 1.0)
             for k in range(3):
-                value = max(colour[k], DEPTH[k]) * tint[k] * shade
+                value = colour[k] * tint[k] * shade
                 if keep > 0.0:
                     own_value = (
                         a * own[m, n, k] + b * own[m, n + 1, k]
@@ -191,7 +229,7 @@ def _tongue(
                 colour[k] = before[k] / tint[k]
             cx = back[0, 0] * x + back[0, 1] * y + back[0, 2]
             cy = back[1, 0] * x + back[1, 1] * y + back[1, 2]
-            _mix(sprite, cx, jaw[0] * cy + jaw[1], colour)
+            _mix(sprite, cx, jaw[0] * cy + jaw[1], 1.0, colour)
             for k in range(3):
                 value = before[k] + cover * (colour[k] * tint[k] - before[k]) + 0.5
                 out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
@@ -243,17 +281,19 @@ class Mouth:
         darkest = DARKEST + self.teeth * (DARKEST_BESIDE_OWN - DARKEST)
         tint = self.tint * (darkest + (1.0 - darkest) * dim)
         layers = seen.layers
+        lift = tongue_lift(np.clip(np.nan_to_num(dynamics), 0.0, 1.0))
         _inside(
             out, layers["cavity"], layers["tongue_rest"], layers["lower"], layers["upper"],
             back, jaw, self.own.colour, self.own.depth, *self.own.origin,
             inverse_affine(plane_affine(self.own.plane, posed)), self._own_share(widest, posed),
             gap.bounds, gap.origin, gap.along, gap.length, gap.top, gap.bottom, tint,
-            LIP_SHADOW_IOD * posed.iod_px,
+            LIP_SHADOW_IOD * posed.iod_px, TONGUE_LIES_PX + TONGUE_LIFTS_PX * lift, lift,
         )  # fmt: skip
         if self.gap > OPEN_AT_REST_IOD:
             width = SEAM_WIDTH_IOD * posed.iod_px
             draw_seam(out, gap, self.seam, width, SEAM_STRENGTH * posed.shut)
-        tongue = float(np.clip(dynamics[ARKIT_INDEX["tongueOut"]], 0.0, 1.0))
+        out_by = float(np.nan_to_num(dynamics[ARKIT_INDEX["tongueOut"]]))
+        tongue = min(max((out_by - TONGUE_OUT_FROM) / (1.0 - TONGUE_OUT_FROM), 0.0), 1.0)
         if tongue > 0.01:
             self._draw_tongue(out, gap, seen, back, jaw, tongue)
 

@@ -28,6 +28,10 @@ EYEBALL_RADIUS_IOD = 0.13
 GAZE_DEGREES = {"Up": 25.0, "Down": 28.0, "In": 30.0, "Out": 30.0}
 SMILE_SPENT = 0.8  # of the portrait's own smile is taken from mouthSmile
 DEPTH_DAMPED = 0.85  # of expression depth, in portraits turned by more than 30°
+# Glasses, iod: half axes of what a lens and its frame cover, the fade beyond, the bridge between.
+LENS_IOD, LENS_BELOW_EYE_IOD, LENS_FADE = (0.36, 0.32), 0.03, 0.30
+BRIDGE_IOD = (0.22, 0.14)
+FRAMES_HOLD = 0.92  # of the movement of the skin behind them
 LIMIT_KNEE = 0.6  # turns beyond this part of a limit are compressed
 
 
@@ -114,6 +118,21 @@ def own_basis(basis: FaceBasis, shape: F64) -> F32:
     return sized.astype(np.float32)
 
 
+def behind_glasses(shape: F64) -> F64:
+    """How far each landmark of `shape` [478, 3] (iod) is painted over by glasses, 0..1 [478]."""
+    out = np.zeros(topology.LANDMARKS)
+    centres = []
+    for eye in EYES:
+        centres.append(shape[[*eye.upper, *eye.lower]].mean(0)[:2])
+        away = (shape[:, :2] - centres[-1] - [0.0, LENS_BELOW_EYE_IOD]) / LENS_IOD
+        out = np.maximum(out, 1.0 - (np.linalg.norm(away, axis=1) - 1.0) / LENS_FADE)
+    away = (shape[:, :2] - np.mean(centres, axis=0)) / BRIDGE_IOD
+    out = np.maximum(out, 1.0 - (np.linalg.norm(away, axis=1) - 1.0) / LENS_FADE)
+    out = np.clip(out, 0.0, 1.0)
+    out[[*topology.EYES, *range(topology.SKIN, topology.LANDMARKS)]] = 0.0  # seen through
+    return np.asarray(out)
+
+
 def own_smile(basis: FaceBasis, shape: F64) -> float:
     """How far the portrait itself smiles, 0..1, by the height of its mouth corners."""
 
@@ -130,7 +149,10 @@ class Rig:
     """One character's geometry, ready to be posed."""
 
     def __init__(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """`arrays` as `enrolment.geometry.measure` returns them, plus `landmarks` [478, 3]."""
+        """`arrays` as `enrolment.geometry.measure` returns them, plus `landmarks` [478, 3].
+
+        Files made before glasses were looked for have no `glasses`: none are taken to be there.
+        """
         self.landmarks = np.asarray(arrays["landmarks"], np.float64)
         self.shape = np.asarray(arrays["neutral_shape"], np.float64)
         self.rotation = np.asarray(arrays["head_rotation"], np.float64)
@@ -146,6 +168,10 @@ class Rig:
         # Seen from the side, depth becomes width: a dropping jaw would leave a turned cheek bare.
         yaw = abs(float(yaw_pitch_roll(self.rotation)[0]))
         self.basis[..., 2] *= 1.0 - DEPTH_DAMPED * float(smoothstep((yaw - 0.2) / 0.35))
+        glasses = float(np.asarray(arrays.get("glasses", [0.0]))[0])  # older files do not say
+        if glasses > 0.0:  # frames do not bend with what they are painted on
+            held = 1.0 - FRAMES_HOLD * glasses * behind_glasses(self.shape)
+            self.basis *= held[None, :, None].astype(np.float32)
         lids = [i for i, name in enumerate(ARKIT_INDEX) if name.startswith("eye")]
         self.basis[np.ix_(lids, topology.EYES)] = 0.0  # lids are solved, not blended
         self.lips = LipSolver(self.shape, self.basis)
@@ -195,9 +221,9 @@ class Rig:
         blink, squint, cheek = get("eyeBlink"), get("eyeSquint"), get("cheekSquint")
         wide, up, down = get("eyeWide"), get("eyeLookUp"), get("eyeLookDown")
         ajar = 1.0 - blink
-        upper = 0.9 * blink + ajar * (0.2 * squint + 0.08 * cheek + 0.42 * down)
-        upper -= ajar * (0.20 * wide + 0.12 * up)
-        lower = 0.1 * blink + ajar * (0.26 * squint + 0.16 * cheek - 0.12 * down - 0.1 * wide)
+        upper = 0.9 * blink + ajar * (0.2 * squint + 0.08 * cheek + 0.55 * down)
+        upper -= ajar * (0.12 * wide + 0.12 * up)
+        lower = 0.1 * blink + ajar * (0.26 * squint + 0.16 * cheek - 0.18 * down - 0.07 * wide)
         lower += ajar * 0.06 * up
         if upper + lower > 1.0:
             upper, lower = upper / (upper + lower), lower / (upper + lower)

@@ -17,6 +17,7 @@ FACE_OVAL = (
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
 CHIN, NOSE_TIP = 152, 1
+UNDER_CHIN = (176, 148, 152, 377, 400)
 
 # Inner lips from the right mouth corner to the left; corners included at both ends.
 UPPER_INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -41,6 +42,8 @@ RIGHT_LID_CREASE = (247, 30, 29, 27, 28, 56, 190)
 LEFT_LID_CREASE = (414, 286, 258, 257, 259, 260, 467)
 RIGHT_LID_POUCH = (25, 110, 24, 23, 22, 26, 112)
 LEFT_LID_POUCH = (341, 256, 252, 253, 254, 339, 255)
+# The lower edge of each brow, image left to image right.
+RIGHT_BROW, LEFT_BROW = (46, 53, 52, 65, 55), (285, 295, 282, 283, 276)
 LID_RINGS = (*RIGHT_LID_CREASE, *LEFT_LID_CREASE, *RIGHT_LID_POUCH, *LEFT_LID_POUCH)
 RIGHT_IRIS, LEFT_IRIS = (468, 469, 470, 471, 472), (473, 474, 475, 476, 477)
 OUTER_EYE_CORNERS = (33, 263)

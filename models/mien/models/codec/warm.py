@@ -13,6 +13,7 @@ from mien.models.character import GEOMETRY_PREFIX, PORTRAIT_SIZE_PX, Character, 
 from mien.models.codec.basis import face_basis
 from mien.models.codec.decoder import Decoder
 from mien.models.enrolment.geometry import measure
+from mien.models.enrolment.texture import complete
 from mien.models.motion.types import ARKIT_INDEX, COEFFICIENTS
 
 
@@ -46,6 +47,9 @@ def warm() -> None:
     decoder.decode(dynamics, pose)
     dynamics[[ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]] = 1.0
     decoder.decode(dynamics, pose)
+    known = np.ones((128, 128), np.uint8)
+    known[56:72, 56:72] = 0  # enrolment's own kernels
+    complete(np.zeros((128, 128, 3), np.float32), known, np.ones_like(known))
 
 
 if __name__ == "__main__":

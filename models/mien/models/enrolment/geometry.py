@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from mien.models.codec import topology
 from mien.models.codec.basis import face_basis
 from mien.models.codec.pose import F64, similarity, yaw_pitch_roll
+from mien.models.enrolment.glasses import glasses_sureness
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 
 # Comfortable turns of a frontal portrait, radians: geometry alone holds that far.
-YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = np.radians([22.0, 14.0, 20.0])
-CHIN_UP_LIMIT = float(np.radians(10.0))  # a raised chin shows a throat that nobody painted
+YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = np.radians([25.0, 15.0, 20.0])
+CHIN_UP_LIMIT = float(np.radians(15.0))  # a raised chin shows a throat that nobody painted
 OPEN_MOUTH_IOD = 0.025  # an inner lip gap beyond this is an open mouth
 TEETH_LUMINANCE_RATIO = 0.62  # inner mouth against lips and cheeks: brighter is teeth
 
@@ -85,7 +86,8 @@ def measure(portrait: U8, landmarks: F32) -> dict[str, NDArray[np.generic]]:
 
     `portrait` [512, 512, 3] RGB, `landmarks` [478, 3] px. Returns: `head_rotation` [3, 3],
     `head_scale` [1] px per iod, `head_shift` [3] px, `neutral_shape` [478, 3] in iod, head axes;
-    `motion_limits` [6] radians; `mouth_rest` [2]: inner lip gap in iod, sureness of teeth.
+    `motion_limits` [6] radians; `mouth_rest` [2]: inner lip gap in iod, sureness of teeth;
+    `glasses` [1]: sureness that there are some.
     """
     scale, rotation, shift = head_pose(landmarks)
     shape = (landmarks.astype(np.float64) - shift) @ rotation / scale
@@ -101,4 +103,5 @@ def measure(portrait: U8, landmarks: F32) -> dict[str, NDArray[np.generic]]:
         "neutral_shape": shape.astype(np.float32),
         "motion_limits": motion_limits(yaw_pitch_roll(rotation)),
         "mouth_rest": np.array([gap, teeth], np.float32),
+        "glasses": np.array([glasses_sureness(portrait, landmarks)], np.float32),
     }

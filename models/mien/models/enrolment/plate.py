@@ -1,7 +1,8 @@
 """The background plate: the portrait without its person.
 
-Knows how to continue what surrounds the person softly, with the picture's own grain. Refuses to
-invent things: far from known pixels the plate is calm colour.
+Knows how to continue what surrounds the person: slow colour softly, bricks and leaves by patches of
+their own, grain by its strength. Refuses to invent things: where no turn of the head will show it,
+the plate is calm colour.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import itertools
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from mien.models.enrolment.texture import complete
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -22,6 +25,11 @@ _CALM_PER_PX = 0.22  # blur in px for each px of distance from what is known
 _CALM_LEVELS_PX = (0.0, 3.0, 8.0, 18.0, 40.0)
 _GRAIN_BANDS_PX = (0.8, 1.8, 4.0)  # grain and brushwork are what lies below these blurs
 _MAX_BAND_RISE = 1.4  # grain is not coarser than fine; leaves and bricks are, and are no grain
+# Texture goes on this far under the person: what a turning head may uncover.
+_TEXTURE_PX, _TEXTURE_FADES_PX = 96.0, 24.0
+_SLOW_PX = 15.0  # changes wider than this are not texture but light, and are continued softly
+_OUTSTANDING = 4.0  # times the usual difference from the slow colours: no texture any more
+_TEXTURE_SHRINK = 2  # texture finer than two pixels is grain
 
 
 def background_plate(portrait: U8, matte: U8) -> U8:
@@ -34,7 +42,9 @@ def background_plate(portrait: U8, matte: U8) -> U8:
     distance_px = np.asarray(cv2.distanceTransform(1 - known, cv2.DIST_L2, 5), np.float32)
     inward = np.asarray(cv2.distanceTransform(known, cv2.DIST_L2, 5), np.float32)
     weight = np.asarray(np.clip(inward / _TRUSTED_PX, 0.02, 1) * known, np.float32)
-    filled = _calm(_push_pull(picture, weight), distance_px)
+    slow, texture = _slow_and_texture(picture, known)
+    filled = _calm(_push_pull(slow, weight), distance_px)
+    filled += _continued(texture, known, distance_px)
     filled += _grain(picture, known)
     # The seam is blended inside the known side, so that no edge of the mask can be seen.
     own = np.clip(inward / _SEAM_PX, 0, 1)[..., None]
@@ -76,6 +86,40 @@ def _calm(filled: F32, distance_px: F32) -> F32:
         share = np.clip((wanted_px - below) / (level - below), 0, 1)[..., None]
         result = result + (blurred - result) * share
     return np.asarray(result, np.float32)
+
+
+def _slow(picture: F32, weight: F32) -> F32:
+    """The slow colours of `picture` [H, W, 3] where `weight` [H, W] is above 0."""
+    size = (picture.shape[1] // 4, picture.shape[0] // 4)
+    sums = np.dstack([picture * weight[..., None], weight])
+    small = cv2.resize(sums, size, interpolation=cv2.INTER_AREA)
+    soft = cv2.resize(cv2.GaussianBlur(small, (0, 0), _SLOW_PX / 4), weight.shape[::-1])
+    return np.asarray(soft[..., :3] / np.maximum(soft[..., 3:], 1e-4), np.float32)
+
+
+def _slow_and_texture(picture: F32, known: U8) -> tuple[F32, F32]:
+    """`picture` [H, W, 3] as light that changes slowly and the texture upon it.
+
+    A lamp or a sign is no texture: what stands out is cut down, first so that it casts no halo.
+    """
+    weight = known.astype(np.float32)
+    slow = _slow(picture, weight)
+    limit = _OUTSTANDING * np.median(np.abs(picture - slow)[known > 0], axis=0) + 1.0
+    slow = _slow(slow + np.clip(picture - slow, -limit, limit), weight)
+    return slow, np.asarray(np.clip(picture - slow, -limit, limit), np.float32)
+
+
+def _continued(texture: F32, known: U8, distance_px: F32) -> F32:
+    """`texture` [H, W, 3] continued beyond what is `known`, fading out where no turn shows it."""
+    size = (texture.shape[1] // _TEXTURE_SHRINK, texture.shape[0] // _TEXTURE_SHRINK)
+    signal = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
+    sure = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
+    near = cv2.resize(distance_px, size, interpolation=cv2.INTER_AREA)
+    wanted = (near < _TEXTURE_PX).astype(np.uint8)
+    whole = complete(np.asarray(signal, np.float32), sure.astype(np.uint8), wanted)
+    fade = np.clip((_TEXTURE_PX - distance_px) / _TEXTURE_FADES_PX, 0, 1)[..., None]
+    detail = cv2.resize(whole, texture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(detail * fade, np.float32)
 
 
 def _grain(picture: F32, known: U8) -> F32:

@@ -1,0 +1,272 @@
+"""Skin maps: what an expression does to the light on this skin, and to where its pixels belong.
+
+Knows the learned maps' weights, makes a character's feature maps once (a small U-Net on OpenVINO)
+and mixes them into five maps for every frame: a shift of the place that a pixel is taken from (two,
+in outer-eye distances of the portrait) and the logarithm of its gain (three). At rest all five are
+zero to the bit: the portrait stays what it is. Refuses to know meshes.
+
+Sampling shading as a mixture whose weights follow the motion is what expression shading in games
+does with wrinkle maps; here the maps are the network's, for this very skin.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from mien.models.codec.canonical import CANONICAL_PX
+from mien.models.motion.types import ARKIT_INDEX, ARKIT_NAMES
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+
+VERSION = 1
+SHIPPED = Path(__file__).parents[1] / "weights" / "skin.safetensors"
+MOTION = 52 + 3  # coefficients, rotation vector
+TURN_GAIN = 3.0  # a turn of a third of a radian counts as much as a whole coefficient
+OWN, SHARED, CODE, OUT = 24, 24, 16, 5
+SHIFT_IOD, GAIN = 0.06, 0.8
+SEAM = slice(CANONICAL_PX // 2 - 8, CANONICAL_PX // 2 + 8)  # columns where both halves mix
+_HEADER = "mien_skin"
+_WIDTHS = {"enter": (4, 16), "down.0": (16, 32), "down.1": (32, 48), "down.2": (48, 64),
+           "up.0": (112, 48), "up.1": (80, 32), "up.2": (48, 24)}  # fmt: skip
+
+
+def _view(side: str, other: str) -> list[int]:
+    """Columns of a motion as one half of a face sees it: the other half's are its own's twins."""
+    whole = {"jawLeft", "jawRight", "mouthLeft", "mouthRight"}
+    sided = {name for name in ARKIT_NAMES if name.endswith(other)} - whole
+    names = [n.removesuffix(other) + side if n in sided else n for n in ARKIT_NAMES]
+    return [ARKIT_INDEX[name] for name in names] + [52, 53, 54]
+
+
+# What the subject's left half (image right) and right half of a face see of a motion.
+VIEWS = _view("Left", "Right"), _view("Right", "Left")
+# Share of the subject's left half in each column.
+LEFT_SHARE = np.clip(
+    (np.arange(CANONICAL_PX, dtype=np.float32) + 0.5 - SEAM.start) / (SEAM.stop - SEAM.start), 0, 1
+)
+
+
+class SkinWeightsError(ValueError):
+    """A weights file is missing, damaged, foreign or of another shape; the message says which."""
+
+
+@dataclass(frozen=True, eq=False)
+class SkinModel:
+    """All that a weights file holds, as float32."""
+
+    tensors: Mapping[str, F32]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def expected_tensors() -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of all tensors."""
+    out: dict[str, tuple[int, ...]] = {}
+    for name, (into, width) in _WIDTHS.items():
+        for place, size in ((0, into), (3, width)):
+            out[f"{name}.{place}.weight"] = (width, size, 3, 3)
+            out[f"{name}.{place}.bias"] = (width,)
+            out[f"{name}.{place + 1}.weight"] = out[f"{name}.{place + 1}.bias"] = (width,)
+    out |= {"leave.weight": (OWN, 24, 1, 1), "leave.bias": (OWN,)}
+    out |= {"code.weight": (CODE, 64), "code.bias": (CODE,)}
+    out["shared"] = (SHARED, CANONICAL_PX // 2, CANONICAL_PX // 2)
+    width = OUT * (OWN + SHARED)
+    for place, shape in ((0, (128, MOTION + CODE)), (2, (128, 128)), (4, (width, 128))):
+        out |= {f"mix.{place}.weight": shape, f"mix.{place}.bias": shape[:1]}
+    out["direct.weight"] = (width, MOTION)
+    return out
+
+
+def save_model(path: Path, tensors: Mapping[str, ArrayLike], notes: dict[str, Any]) -> None:
+    """Write a weights file in float16, atomically. Raises SkinWeightsError."""
+    arrays = {name: np.asarray(tensor, np.float16) for name, tensor in tensors.items()}
+    _check(arrays)
+    new = path.with_name(path.name + ".new")
+    header = json.dumps({"version": VERSION, "notes": notes})
+    save_file(arrays, new, metadata={_HEADER: header})
+    os.replace(new, path)
+
+
+def load_model(path: Path | None = None) -> SkinModel:
+    """Read a weights file; None: what ships with mien. Raises SkinWeightsError."""
+    path = SHIPPED if path is None else Path(path)
+    if not path.is_file():
+        raise SkinWeightsError(f"no weights of skin maps at '{path.name}'")
+    try:
+        with safe_open(path, "numpy") as file:
+            header = (file.metadata() or {}).get(_HEADER)
+            if header is None:
+                raise SkinWeightsError(f"'{path.name}' holds other weights than skin maps'")
+            said = json.loads(header)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise SkinWeightsError(f"'{path.name}' cannot be read: {error}") from None
+    if said.get("version", 0) > VERSION:
+        raise SkinWeightsError(f"'{path.name}' was made by a newer mien")
+    _check(arrays)
+    tensors = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+    return SkinModel(tensors, dict(said.get("notes", {})))
+
+
+def _check(arrays: Mapping[str, Any]) -> None:
+    expected = expected_tensors()
+    missing, unknown = expected.keys() - arrays.keys(), arrays.keys() - expected.keys()
+    if missing or unknown:
+        raise SkinWeightsError(
+            f"{len(missing)} tensors are missing and {len(unknown)} are unknown: "
+            f"{', '.join(sorted([*missing, *unknown])[:4])}"
+        )
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise SkinWeightsError(f"tensor '{name}' is {arrays[name].shape}, not {shape}")
+        if not np.isfinite(arrays[name]).all():
+            raise SkinWeightsError(f"tensor '{name}' is not finite everywhere")
+
+
+@cache
+def shipped_model() -> SkinModel:
+    """The weights that ship with mien, read once. Raises SkinWeightsError."""
+    return load_model()
+
+
+class SkinPainter:
+    """Makes feature maps of skins."""
+
+    def __init__(self, model: SkinModel) -> None:
+        """Compiles the network (a fifth of a second)."""
+        from mien.models.codec.skin_graph import features_request
+
+        self.model = model
+        self._request = features_request(model)
+
+    def features(self, skin: U8, seen: F32) -> tuple[F32, F32]:
+        """Maps [F, 128 * 128] and code [CODE] of a skin [128, 128, 3], there where `seen` is 1."""
+        picture = np.concatenate([skin.astype(np.float32) / 127.5 - 1.0, seen[..., None]], -1)
+        own, code = self._request(np.ascontiguousarray(picture.transpose(2, 0, 1)[None]))
+        shared = _doubled(self.model.tensors["shared"])
+        return np.concatenate([own[0], shared]).reshape(OWN + SHARED, -1), code[0]
+
+
+@cache
+def shipped_painter() -> SkinPainter:
+    """The painter with the weights that ship with mien, compiled once."""
+    return SkinPainter(shipped_model())
+
+
+class SkinMaps:
+    """One character's maps."""
+
+    def __init__(self, model: SkinModel, features: F32, code: F32) -> None:
+        """`features` [F, 128 * 128] and `code` [CODE] as `SkinPainter.features` gives them."""
+        self._w, self._code = model.tensors, code
+        whole = features.reshape(-1, CANONICAL_PX, CANONICAL_PX)
+        self._halves = tuple(
+            np.ascontiguousarray(part).reshape(len(whole), -1)
+            for part in (whole[..., SEAM.start :], whole[..., : SEAM.stop])
+        )
+        self._rest = self._mixed(np.zeros(MOTION, np.float32))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps."""
+        return int(sum(half.nbytes for half in self._halves))
+
+    @property
+    def gflop(self) -> float:
+        """Operations a frame in 10^9: mixing the maps, and the two small matrices."""
+        mixing = 2 * OUT * sum(half.size for half in self._halves)
+        small = sum(self._w[f"mix.{place}.weight"].size for place in (0, 2, 4))
+        return (mixing + 2 * 2 * (small + self._w["direct.weight"].size)) / 1e9
+
+    def at(self, dynamics: F32, turn: F32) -> F32:
+        """The maps [128, 128, 5] of coefficients [52] and a head's rotation vector [3].
+
+        Either half of the face sees its own side's coefficients alone.
+        """
+        motion = np.concatenate([dynamics, TURN_GAIN * turn]).astype(np.float32)
+        left, right = (
+            (self._matrix(motion[view]) @ half).reshape(OUT, CANONICAL_PX, -1)
+            for view, half in zip(VIEWS, self._halves, strict=True)
+        )
+        share, across = LEFT_SHARE[SEAM], SEAM.stop - SEAM.start
+        maps = np.empty((OUT, CANONICAL_PX, CANONICAL_PX), np.float32)
+        maps[..., : SEAM.start] = right[..., : SEAM.start]
+        maps[..., SEAM.stop :] = left[..., across:]
+        maps[..., SEAM] = share * left[..., :across] + (1.0 - share) * right[..., SEAM]
+        np.tanh(maps, out=maps)
+        maps[:2] *= SHIFT_IOD
+        maps[2:] *= GAIN
+        return np.ascontiguousarray(maps.transpose(1, 2, 0))
+
+    def _matrix(self, motion: F32) -> F32:
+        """What mixes the feature maps, [OUT, F]."""
+        mixed = self._mixed(motion) - self._rest + self._w["direct.weight"] @ motion
+        return np.asarray(mixed.reshape(OUT, OWN + SHARED))
+
+    def _mixed(self, motion: F32) -> F32:
+        w, x = self._w, np.concatenate([motion, self._code])
+        for place in (0, 2):
+            x = w[f"mix.{place}.weight"] @ x + w[f"mix.{place}.bias"]
+            x = x / (1.0 + np.exp(-x))
+        return np.asarray(w["mix.4.weight"] @ x + w["mix.4.bias"], np.float32)
+
+
+def _doubled(maps: F32) -> F32:
+    """Maps [N, h, w] at twice the size, between pixels linearly, edges held: [N, 2h, 2w]."""
+    for axis in (1, 2):
+        first = np.take(maps, [0], axis)
+        last = np.take(maps, [-1], axis)
+        padded = np.concatenate([first, maps, last], axis)
+        count = maps.shape[axis]
+        near = np.take(padded, range(1, count + 1), axis)
+        before, after = (
+            np.take(padded, range(count), axis),
+            np.take(padded, range(2, count + 2), axis),
+        )
+        both = np.stack([0.75 * near + 0.25 * before, 0.75 * near + 0.25 * after], axis + 1)
+        shape = list(maps.shape)
+        shape[axis] *= 2
+        maps = both.reshape(shape)
+    return np.asarray(maps, np.float32)
+
+
+@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def lay_on(
+    grid: F32, maps: F32, iod_px: float, x0: int, y0: int, x1: int, y1: int
+) -> None:  # pragma: no cover - compiled
+    """Add maps [128, 128, 5] to a flow in place, cells x0..x1 by y0..y1.
+
+    `grid` [h, w, 8]: displacement px, gains of red, green and blue, coverage, and the place in the
+    canonical layout px.
+    """
+    size = maps.shape[0]
+    for i in range(y0, y1):
+        for j in range(x0, x1):
+            cover = grid[i, j, 5]
+            if cover <= np.float32(0.0):
+                continue
+            x = min(max(grid[i, j, 6], np.float32(0.0)), np.float32(size - 1.001))
+            y = min(max(grid[i, j, 7], np.float32(0.0)), np.float32(size - 1.001))
+            a, b = int(y), int(x)
+            p, q = y - a, x - b
+            for k in range(5):
+                here = (
+                    (1 - p) * ((1 - q) * maps[a, b, k] + q * maps[a, b + 1, k])
+                    + p * ((1 - q) * maps[a + 1, b, k] + q * maps[a + 1, b + 1, k])
+                )  # fmt: skip
+                if k < 2:
+                    grid[i, j, k] += here * iod_px
+                else:
+                    grid[i, j, k] *= np.exp(here)

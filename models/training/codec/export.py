@@ -1,0 +1,34 @@
+"""Checkpoints to the weights files that ship with mien."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from mien.models.capture import weights as encoder_weights
+from mien.models.capture.shapes import MotionEncoderShape
+from mien.models.codec import skin_maps
+from training.codec.folding import network
+from training.codec.network import MotionEncoder
+
+
+def export_encoder(checkpoint: Path, out: Path) -> None:
+    """Write the averaged motion encoder, batch norms folded in."""
+    kept = torch.load(checkpoint, weights_only=True)
+    about = dict(kept["shape"])
+    shape = MotionEncoderShape(**{**about, "widths": tuple(about["widths"])})
+    encoder = MotionEncoder(shape)
+    encoder.load_state_dict(kept["average"])
+    tensors = {name: tensor.numpy() for name, tensor in network(encoder.eval()).items()}
+    notes = {"trained": date.today().isoformat(), "steps": int(kept["step"])}
+    encoder_weights.save_model(out, tensors, shape, notes)
+
+
+def export_skin(checkpoint: Path, out: Path) -> None:
+    """Write the averaged skin network."""
+    kept = torch.load(checkpoint, weights_only=True)
+    tensors = {name: tensor.numpy() for name, tensor in kept["average"].items()}
+    notes = {"trained": date.today().isoformat(), "steps": int(kept["step"])}
+    skin_maps.save_model(out, tensors, notes)

@@ -1,0 +1,123 @@
+"""From nothing to the codec's weights: renders, sittings, motion encoder, skin maps, export.
+
+    python dev.py train codec --facekit ict_facekit.npz [--hours 5] [--jobs 2] [--work FOLDER]
+
+Knows the order of the stages and how a time budget is shared. Every stage goes on where it was
+interrupted. Refuses to know what any stage does. Needs OpenGL through EGL (llvmpipe will do), some
+5 GB of disk and 6 GB of memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from mien.models.capture.weights import SHIPPED as ENCODER
+from mien.models.codec.skin_maps import SHIPPED as SKIN
+from training.codec import encoding, faces, skin
+from training.codec.export import export_encoder, export_skin
+from training.paths import cache
+
+STAGES = ("renders", "sittings", "encoder", "skin", "export")
+# Shares of the time budget; renders and sittings take what they take (about 2.5 hours on 2 cores).
+ENCODER_SHARE, SKIN_SHARE = 0.4, 0.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to make, where, and in how long."""
+
+    facekit: Path
+    work: Path
+    hours: float
+    identities: int
+    people: int
+    jobs: int
+
+    def checkpoint(self, name: str) -> Path:
+        """Where a network in training is kept."""
+        folder = self.work / "train"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{name}.pt"
+
+
+def renders(job: Job) -> None:
+    """Render the motion encoder's frames, in processes of their own."""
+    _module("training.studio.shards", "--facekit", str(job.facekit), "--out",
+            str(job.work / "studio"), "--identities", str(job.identities), "--frames", "16",
+            "--samples", "1", "--jobs", str(job.jobs))  # fmt: skip
+
+
+def sittings(job: Job) -> None:
+    """Render and enrol the people that skin maps learn from."""
+    _module("training.codec.sittings", "--facekit", str(job.facekit), "--out",
+            str(job.work / "sittings"), "--people", str(job.people))  # fmt: skip
+
+
+def encoder(job: Job) -> None:
+    """Train the motion encoder."""
+    plan = encoding.EncodingPlan(minutes=60 * job.hours * ENCODER_SHARE)
+    encoding.train(faces.stream(job.work / "studio"), job.checkpoint("face"), plan)
+
+
+def skins(job: Job) -> None:
+    """Train the skin maps."""
+    plan = skin.SkinPlan(minutes=60 * job.hours * SKIN_SHARE)
+    skin.train(skin.stream(job.work / "sittings", plan), job.checkpoint("skin"), plan)
+
+
+def export(job: Job) -> None:
+    """Write what ships."""
+    export_encoder(job.checkpoint("face"), ENCODER)
+    export_skin(job.checkpoint("skin"), SKIN)
+
+
+def _module(name: str, *arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", name, *arguments], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="dev.py train codec", description=(__doc__ or "").split("\n", 1)[0]
+    )
+    parser.add_argument("--facekit", type=Path, required=True, help="ict_facekit.npz")
+    parser.add_argument("--work", type=Path, default=cache(), help="renders and checkpoints")
+    parser.add_argument("--hours", type=float, default=5.0, help="for the whole")
+    parser.add_argument("--identities", type=int, default=1500, help="for the motion encoder")
+    parser.add_argument("--people", type=int, default=300, help="for skin maps")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--stages", default=",".join(STAGES), help="some of " + ", ".join(STAGES))
+    options = vars(parser.parse_args())
+    console = Console()
+    stages = tuple(str(options.pop("stages")).split(","))
+    unknown = [stage for stage in stages if stage not in STAGES]
+    if unknown:
+        console.print(f"unknown stage {unknown[0]!r}: there are {', '.join(STAGES)}")
+        sys.exit(2)
+    job = Job(**options)
+    if not job.facekit.is_file():
+        console.print(f"--facekit: there is no file '{job.facekit}'")
+        sys.exit(2)
+    torch.set_num_threads(job.jobs)
+    work = dict(zip(STAGES, (renders, sittings, encoder, skins, export), strict=True))
+    for stage in STAGES:
+        if stage in stages:
+            began = time.monotonic()
+            console.rule(stage)
+            work[stage](job)
+            console.print(f"{stage}: {(time.monotonic() - began) / 60:.1f} minutes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Skin maps: zero at rest, smooth in the motion, laid on where they belong, refused if damaged."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from mien.models.codec.basis import face_basis
+from mien.models.codec.canonical import CANONICAL_PX, layout_of, unrolled
+from mien.models.codec.decoder import FaceMesh
+from mien.models.codec.skin_maps import (
+    GAIN,
+    OWN,
+    SHARED,
+    SHIFT_IOD,
+    SkinMaps,
+    SkinModel,
+    SkinPainter,
+    SkinWeightsError,
+    expected_tensors,
+    lay_on,
+    load_model,
+    save_model,
+)
+from mien.models.motion.types import ARKIT_INDEX
+
+REST = np.zeros(52, np.float32), np.zeros(3, np.float32)
+
+
+def random_model(seed=0):
+    rng = np.random.default_rng(seed)
+    tensors = {
+        name: (rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]) or 1)).astype(np.float32)
+        for name, shape in expected_tensors().items()
+    }
+    return SkinModel(tensors)
+
+
+MODEL = random_model()
+
+
+def skin_maps(seed=1):
+    rng = np.random.default_rng(seed)
+    features = 0.1 * rng.standard_normal((OWN + SHARED, CANONICAL_PX**2))
+    features = features.astype(np.float32)
+    return SkinMaps(MODEL, features, rng.standard_normal(16).astype(np.float32))
+
+
+def face():
+    """A portrait's mesh: the mean face, 130 px between the eyes' outer corners, in 512 px."""
+    points = face_basis().mean.astype(np.float64) * 130.0
+    points[:, :2] += 256.0 - points[:, :2].mean(0)
+    return FaceMesh(points)
+
+
+def test_at_rest_all_maps_are_zero_to_the_bit():
+    assert not skin_maps().at(*REST).any()
+
+
+def test_maps_follow_the_motion_smoothly_and_stay_within_their_bounds():
+    maps, rng = skin_maps(), np.random.default_rng(0)
+    dynamics, turn = rng.random(52).astype(np.float32), np.array([0.1, 0.3, 0.0], np.float32)
+    whole = maps.at(dynamics, turn)
+    assert whole.shape == (CANONICAL_PX, CANONICAL_PX, 5)
+    assert np.abs(whole[..., :2]).max() <= SHIFT_IOD + 1e-6
+    assert np.abs(whole[..., 2:]).max() <= GAIN + 1e-6
+    assert whole.std() > 0.01
+    near = maps.at(dynamics + np.float32(1e-3), turn)
+    assert 0 < np.abs(near - whole).max() < 0.02
+
+
+def test_one_side_of_a_face_does_not_show_what_the_other_does():
+    for name, own, other in (
+        ("eyeBlinkLeft", slice(72, 128), slice(0, 56)),  # the subject's left is image right
+        ("mouthSmileRight", slice(0, 56), slice(72, 128)),
+    ):
+        dynamics = np.zeros(52, np.float32)
+        dynamics[ARKIT_INDEX[name]] = 1.0
+        maps = skin_maps().at(dynamics, REST[1])
+        assert not maps[:, other].any() and np.abs(maps[:, own]).max() > 1e-3
+    for name in ("jawLeft", "mouthRight", "jawOpen"):
+        dynamics = np.zeros(52, np.float32)
+        dynamics[ARKIT_INDEX[name]] = 1.0
+        maps = skin_maps().at(dynamics, REST[1])
+        assert np.abs(maps[:, :56]).max() > 1e-3 and np.abs(maps[:, 72:]).max() > 1e-3
+
+
+def test_a_painter_sees_the_skin_and_only_it():
+    painter, rng = SkinPainter(MODEL), np.random.default_rng(0)
+    skin = rng.integers(0, 256, (CANONICAL_PX, CANONICAL_PX, 3)).astype(np.uint8)
+    seen = np.ones((CANONICAL_PX, CANONICAL_PX), np.float32)
+    one, code = painter.features(skin, seen)
+    again, _ = painter.features(skin, seen)
+    other, _ = painter.features(255 - skin, seen)
+    assert one.shape == (OWN + SHARED, CANONICAL_PX**2) and np.abs(code).max() <= 1
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other)[:OWN].max() > 1e-3
+    np.testing.assert_array_equal(one[OWN:], other[OWN:])
+
+
+def test_skin_is_unrolled_from_where_the_mesh_says():
+    mesh = face()
+    portrait = np.zeros((512, 512, 3), np.uint8)
+    portrait[..., 0] = np.arange(512)[None] // 2
+    portrait[..., 1] = np.arange(512)[:, None] // 2
+    places = layout_of(mesh.outline)
+    assert len(places) == len(mesh.source)
+    assert places.min() > 0 and places.max() < CANONICAL_PX - 1
+    source, triangles = mesh.source[:, :2].astype(np.float32), mesh.seen(mesh.source)
+    skin, seen = unrolled(portrait, source, places, triangles)
+    assert 0.4 < seen.mean() < 0.95
+    for landmark in (1, 33, 61, 152, 263, 291, 10):
+        x, y = np.round(places[landmark]).astype(int)
+        np.testing.assert_allclose(skin[y, x, :2], mesh.source[landmark, :2] / 2, atol=2.5)
+
+
+def test_maps_are_laid_on_where_their_place_is():
+    size = 16
+    grid = np.zeros((size, size, 8), np.float32)
+    grid[4:12, 4:12, :6] = (1.0, 2.0, 1.0, 1.0, 1.0, 1.0)
+    grid[..., 6] = 8.0 * np.arange(size)
+    grid[..., 7] = 8.0 * np.arange(size)[:, None]
+    maps = np.random.default_rng(0).normal(0, 0.1, (CANONICAL_PX, CANONICAL_PX, 5))
+    maps = maps.astype(np.float32)
+    before = grid.copy()
+    lay_on(grid, maps, 100.0, 0, 0, size, size)
+    here = maps[8 * 6, 8 * 9]
+    np.testing.assert_allclose(grid[6, 9, :2], (1.0, 2.0) + 100.0 * here[:2], rtol=1e-4)
+    np.testing.assert_allclose(grid[6, 9, 2:5], np.exp(here[2:]), rtol=1e-4)
+    np.testing.assert_array_equal(grid[..., 5:], before[..., 5:])
+    np.testing.assert_array_equal(grid[:4], before[:4])
+    between = cv2.remap(maps[..., 2], np.float32([[50.5]]), np.float32([[20.25]]), 1)
+    grid[5, 5] = before[5, 5]
+    grid[5, 5, 6:] = 50.5, 20.25
+    lay_on(grid, maps, 100.0, 5, 5, 6, 6)
+    np.testing.assert_allclose(grid[5, 5, 2], np.exp(between[0, 0]), rtol=1e-2)
+
+
+def test_weights_are_written_read_and_refused_with_the_reason(tmp_path):
+    path = tmp_path / "skin.safetensors"
+    save_model(path, MODEL.tensors, {"trained": "never"})
+    read = load_model(path)
+    assert read.notes == {"trained": "never"}
+    for name, tensor in MODEL.tensors.items():
+        np.testing.assert_allclose(read.tensors[name], tensor, rtol=2e-3, atol=1e-4)
+    with pytest.raises(SkinWeightsError, match="no weights of skin maps"):
+        load_model(tmp_path / "none.safetensors")
+    arrays = load_file(path)
+    for spoil, message in (
+        (lambda a: a.pop("shared"), "1 tensors are missing"),
+        (lambda a: a.update(more=np.zeros(1, np.float16)), "1 are unknown"),
+        (lambda a: a["code.bias"].fill(np.nan), "not finite"),
+        (lambda a: a.update({"code.bias": np.zeros(3, np.float16)}), "not \\(16,\\)"),
+    ):
+        odd = {name: array.copy() for name, array in arrays.items()}
+        spoil(odd)
+        bad = tmp_path / "bad.safetensors"
+        save_file(odd, bad, metadata={"mien_skin": '{"version": 1}'})
+        with pytest.raises(SkinWeightsError, match=message):
+            load_model(bad)
+    save_file(arrays, tmp_path / "new.safetensors", metadata={"mien_skin": '{"version": 99}'})
+    with pytest.raises(SkinWeightsError, match="newer mien"):
+        load_model(tmp_path / "new.safetensors")
+    save_file(arrays, tmp_path / "other.safetensors")
+    with pytest.raises(SkinWeightsError, match="other weights"):
+        load_model(tmp_path / "other.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:500])
+    with pytest.raises(SkinWeightsError, match="cannot be read"):
+        load_model(tmp_path / "cut.safetensors")
