@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from mien.models.codec.basis import face_basis
-from mien.models.codec.canonical import CANONICAL_PX, layout_of, unrolled
+from mien.models.codec.canonical import CANONICAL_PX, inner, layout_of, unrolled
 from mien.models.codec.decoder import FaceMesh
 from mien.models.codec.skin_maps import (
     GAIN,
@@ -55,19 +55,26 @@ def face():
     return FaceMesh(points)
 
 
-def test_at_rest_all_maps_are_zero_to_the_bit():
-    assert not skin_maps().at(*REST).any()
+def moved(maps, dynamics, turn):
+    """Maps as what they change: shifts, and the logarithm of gains."""
+    found = maps.at(dynamics, turn)
+    return np.concatenate([found[..., :2], np.log(found[..., 2:])], -1)
+
+
+def test_at_rest_shifts_are_zero_and_gains_one_to_the_bit():
+    maps = skin_maps().at(*REST)
+    assert not maps[..., :2].any() and (maps[..., 2:] == 1).all()
 
 
 def test_maps_follow_the_motion_smoothly_and_stay_within_their_bounds():
     maps, rng = skin_maps(), np.random.default_rng(0)
     dynamics, turn = rng.random(52).astype(np.float32), np.array([0.1, 0.3, 0.0], np.float32)
-    whole = maps.at(dynamics, turn)
+    whole = moved(maps, dynamics, turn)
     assert whole.shape == (CANONICAL_PX, CANONICAL_PX, 5)
     assert np.abs(whole[..., :2]).max() <= SHIFT_IOD + 1e-6
     assert np.abs(whole[..., 2:]).max() <= GAIN + 1e-6
     assert whole.std() > 0.01
-    near = maps.at(dynamics + np.float32(1e-3), turn)
+    near = moved(maps, dynamics + np.float32(1e-3), turn)
     assert 0 < np.abs(near - whole).max() < 0.02
 
 
@@ -78,13 +85,23 @@ def test_one_side_of_a_face_does_not_show_what_the_other_does():
     ):
         dynamics = np.zeros(52, np.float32)
         dynamics[ARKIT_INDEX[name]] = 1.0
-        maps = skin_maps().at(dynamics, REST[1])
+        maps = moved(skin_maps(), dynamics, REST[1])
         assert not maps[:, other].any() and np.abs(maps[:, own]).max() > 1e-3
     for name in ("jawLeft", "mouthRight", "jawOpen"):
         dynamics = np.zeros(52, np.float32)
         dynamics[ARKIT_INDEX[name]] = 1.0
-        maps = skin_maps().at(dynamics, REST[1])
+        maps = moved(skin_maps(), dynamics, REST[1])
         assert np.abs(maps[:, :56]).max() > 1e-3 and np.abs(maps[:, 72:]).max() > 1e-3
+
+
+def test_maps_end_before_the_face_does():
+    deep = inner()
+    assert deep.max() == 1 and 0.25 < (deep > 0.99).mean() < 0.5
+    outline = layout_of(face().outline)[face().outline]
+    for x, y in np.round(outline).astype(int):
+        assert deep[np.clip(y, 0, 127), np.clip(x, 0, 127)] < 0.05
+    maps = moved(skin_maps(), REST[0] + 1, REST[1])
+    assert not maps[deep == 0].any() and np.abs(maps[deep == 1]).max() > 0.01
 
 
 def test_a_painter_sees_the_skin_and_only_it():
@@ -123,19 +140,20 @@ def test_maps_are_laid_on_where_their_place_is():
     grid[..., 6] = 8.0 * np.arange(size)
     grid[..., 7] = 8.0 * np.arange(size)[:, None]
     maps = np.random.default_rng(0).normal(0, 0.1, (CANONICAL_PX, CANONICAL_PX, 5))
+    maps[..., 2:] += 1.0
     maps = maps.astype(np.float32)
     before = grid.copy()
     lay_on(grid, maps, 100.0, 0, 0, size, size)
     here = maps[8 * 6, 8 * 9]
     np.testing.assert_allclose(grid[6, 9, :2], (1.0, 2.0) + 100.0 * here[:2], rtol=1e-4)
-    np.testing.assert_allclose(grid[6, 9, 2:5], np.exp(here[2:]), rtol=1e-4)
+    np.testing.assert_allclose(grid[6, 9, 2:5], here[2:], rtol=1e-4)
     np.testing.assert_array_equal(grid[..., 5:], before[..., 5:])
     np.testing.assert_array_equal(grid[:4], before[:4])
     between = cv2.remap(maps[..., 2], np.float32([[50.5]]), np.float32([[20.25]]), 1)
     grid[5, 5] = before[5, 5]
     grid[5, 5, 6:] = 50.5, 20.25
     lay_on(grid, maps, 100.0, 5, 5, 6, 6)
-    np.testing.assert_allclose(grid[5, 5, 2], np.exp(between[0, 0]), rtol=1e-2)
+    np.testing.assert_allclose(grid[5, 5, 2], between[0, 0], rtol=1e-2)
 
 
 def test_weights_are_written_read_and_refused_with_the_reason(tmp_path):

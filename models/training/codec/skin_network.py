@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mien.models.codec.canonical import inner
 from mien.models.codec.skin_maps import LEFT_SHARE, VIEWS
 
 MOTION = 52 + 3  # coefficients and rotation vector
@@ -80,6 +81,6 @@ class SkinNetwork(nn.Module):
             for view in VIEWS
         )
         share = torch.from_numpy(LEFT_SHARE)
-        mixed = share * left + (1.0 - share) * right
+        mixed = (share * left + (1.0 - share) * right) * torch.from_numpy(inner())
         shift = SHIFT_IOD * torch.tanh(mixed[:, :2])
         return torch.cat([shift, GAIN * torch.tanh(mixed[:, 2:])], 1)

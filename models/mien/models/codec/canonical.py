@@ -6,6 +6,8 @@ rim) and how a portrait's skin is unrolled into it. Refuses to know networks.
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ U8 = NDArray[np.uint8]
 CANONICAL_PX = 128
 RIM_IOD = 0.13  # how far the rim lies beyond the outline
 MARGIN_PX = 2.0
+FADE_PX = 10.0
 
 
 def layout_of(outline: I32) -> F32:
@@ -36,6 +39,21 @@ def layout_of(outline: I32) -> F32:
     every = np.concatenate([mean, rim, middle[None], mean[outline]])
     centred = (every - (low + high) / 2) * scale + (CANONICAL_PX - 1) / 2
     return np.asarray(centred, np.float32)
+
+
+@cache
+def inner() -> F32:
+    """How far a place is inside the face, [128, 128]: 0 at its outline, 1 from `FADE_PX` on.
+
+    Hair, ears and neck beside the face are other layers; what is done to the skin ends before them.
+    """
+    points = face_basis().mean[:468, :2].copy()
+    outline = cv2.convexHull(points, returnPoints=False)[:, 0]
+    hull = np.zeros((CANONICAL_PX, CANONICAL_PX), np.uint8)
+    cv2.fillPoly(hull, [np.round(layout_of(outline)[outline]).astype(np.int32)], 1)
+    deep = cv2.distanceTransform(hull, cv2.DIST_L2, 5)
+    x = np.clip((deep - 1.0) / FADE_PX, 0.0, 1.0)
+    return np.asarray(x * x * (3.0 - 2.0 * x), np.float32)
 
 
 def unrolled(portrait: U8, source: F32, places: F32, triangles: I32) -> tuple[U8, F32]:

@@ -2,8 +2,8 @@
 
 Knows the learned maps' weights, makes a character's feature maps once (a small U-Net on OpenVINO)
 and mixes them into five maps for every frame: a shift of the place that a pixel is taken from (two,
-in outer-eye distances of the portrait) and the logarithm of its gain (three). At rest all five are
-zero to the bit: the portrait stays what it is. Refuses to know meshes.
+in outer-eye distances of the portrait) and its gain (three). At rest shifts are zero and gains one
+to the bit: the portrait stays what it is. Refuses to know meshes.
 
 Sampling shading as a mixture whose weights follow the motion is what expression shading in games
 does with wrinkle maps; here the maps are the network's, for this very skin.
@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from mien.models.codec.canonical import CANONICAL_PX
+from mien.models.codec.canonical import CANONICAL_PX, inner
 from mien.models.motion.types import ARKIT_INDEX, ARKIT_NAMES
 
 F32 = NDArray[np.float32]
@@ -171,44 +171,45 @@ class SkinMaps:
     def __init__(self, model: SkinModel, features: F32, code: F32) -> None:
         """`features` [F, 128 * 128] and `code` [CODE] as `SkinPainter.features` gives them."""
         self._w, self._code = model.tensors, code
-        whole = features.reshape(-1, CANONICAL_PX, CANONICAL_PX)
+        within = inner().reshape(-1)
+        share = np.tile(LEFT_SHARE, CANONICAL_PX)
+        # Pixels of the subject's left half and right half; both know those of the seam.
+        self._pixels = np.flatnonzero(within > 0)
         self._halves = tuple(
-            np.ascontiguousarray(part).reshape(len(whole), -1)
-            for part in (whole[..., SEAM.start :], whole[..., : SEAM.stop])
+            _half(features, within, portion, self._pixels) for portion in (share, 1.0 - share)
         )
+        self._maps = np.zeros((CANONICAL_PX * CANONICAL_PX, OUT), np.float32)
+        self._maps[:, 2:] = 1.0
         self._rest = self._mixed(np.zeros(MOTION, np.float32))
 
     @property
     def nbytes(self) -> int:
         """Memory that it keeps."""
-        return int(sum(half.nbytes for half in self._halves))
+        return int(sum(half.features.nbytes for half in self._halves))
 
     @property
     def gflop(self) -> float:
         """Operations a frame in 10^9: mixing the maps, and the two small matrices."""
-        mixing = 2 * OUT * sum(half.size for half in self._halves)
+        mixing = 2 * OUT * sum(half.features.size for half in self._halves)
         small = sum(self._w[f"mix.{place}.weight"].size for place in (0, 2, 4))
-        return (mixing + 2 * 2 * (small + self._w["direct.weight"].size)) / 1e9
+        return float(mixing + 2 * 2 * (small + self._w["direct.weight"].size)) / 1e9
 
     def at(self, dynamics: F32, turn: F32) -> F32:
-        """The maps [128, 128, 5] of coefficients [52] and a head's rotation vector [3].
+        """Shift in iod (two) and gain (three), [128, 128, 5], of coefficients [52] and a turn [3].
 
-        Either half of the face sees its own side's coefficients alone.
+        `turn` is the head's rotation vector. Either half of the face sees its own side's
+        coefficients alone. At rest shifts are 0 and gains 1, to the bit.
         """
         motion = np.concatenate([dynamics, TURN_GAIN * turn]).astype(np.float32)
-        left, right = (
-            (self._matrix(motion[view]) @ half).reshape(OUT, CANONICAL_PX, -1)
-            for view, half in zip(VIEWS, self._halves, strict=True)
-        )
-        share, across = LEFT_SHARE[SEAM], SEAM.stop - SEAM.start
-        maps = np.empty((OUT, CANONICAL_PX, CANONICAL_PX), np.float32)
-        maps[..., : SEAM.start] = right[..., : SEAM.start]
-        maps[..., SEAM.stop :] = left[..., across:]
-        maps[..., SEAM] = share * left[..., :across] + (1.0 - share) * right[..., SEAM]
-        np.tanh(maps, out=maps)
-        maps[:2] *= SHIFT_IOD
-        maps[2:] *= GAIN
-        return np.ascontiguousarray(maps.transpose(1, 2, 0))
+        mixed = np.zeros((len(self._pixels), OUT), np.float32)
+        for view, half in zip(VIEWS, self._halves, strict=True):
+            mixed[half.where] += half.features @ np.ascontiguousarray(self._matrix(motion[view]).T)
+        np.tanh(mixed, out=mixed)
+        mixed[:, :2] *= SHIFT_IOD
+        mixed[:, 2:] = np.exp(GAIN * mixed[:, 2:])
+        maps = self._maps.copy()
+        maps[self._pixels] = mixed
+        return maps.reshape(CANONICAL_PX, CANONICAL_PX, OUT)
 
     def _matrix(self, motion: F32) -> F32:
         """What mixes the feature maps, [OUT, F]."""
@@ -221,6 +222,21 @@ class SkinMaps:
             x = w[f"mix.{place}.weight"] @ x + w[f"mix.{place}.bias"]
             x = x / (1.0 + np.exp(-x))
         return np.asarray(w["mix.4.weight"] @ x + w["mix.4.bias"], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Half:
+    """One half of a face: its pixels among those inside the face, and their features."""
+
+    where: NDArray[np.intp]  # [n]
+    features: F32  # [n, F] times how far inside the pixel is, and its share in this half
+
+
+def _half(features: F32, within: F32, share: F32, pixels: NDArray[np.intp]) -> _Half:
+    where = np.flatnonzero(share[pixels] > 0)
+    here = pixels[where]
+    weighted = features[:, here] * (within[here] * share[here])
+    return _Half(where, np.ascontiguousarray(weighted.T, np.float32))
 
 
 def _doubled(maps: F32) -> F32:
@@ -246,7 +262,7 @@ def _doubled(maps: F32) -> F32:
 def lay_on(
     grid: F32, maps: F32, iod_px: float, x0: int, y0: int, x1: int, y1: int
 ) -> None:  # pragma: no cover - compiled
-    """Add maps [128, 128, 5] to a flow in place, cells x0..x1 by y0..y1.
+    """Add maps [128, 128, 5] (`SkinMaps.at`) to a flow in place, cells x0..x1 by y0..y1.
 
     `grid` [h, w, 8]: displacement px, gains of red, green and blue, coverage, and the place in the
     canonical layout px.
@@ -260,13 +276,12 @@ def lay_on(
             x = min(max(grid[i, j, 6], np.float32(0.0)), np.float32(size - 1.001))
             y = min(max(grid[i, j, 7], np.float32(0.0)), np.float32(size - 1.001))
             a, b = int(y), int(x)
-            p, q = y - a, x - b
+            p, q = y - np.float32(a), x - np.float32(b)
             for k in range(5):
-                here = (
-                    (1 - p) * ((1 - q) * maps[a, b, k] + q * maps[a, b + 1, k])
-                    + p * ((1 - q) * maps[a + 1, b, k] + q * maps[a + 1, b + 1, k])
-                )  # fmt: skip
+                top = maps[a, b, k] + q * (maps[a, b + 1, k] - maps[a, b, k])
+                low = maps[a + 1, b, k] + q * (maps[a + 1, b + 1, k] - maps[a + 1, b, k])
+                here = top + p * (low - top)
                 if k < 2:
-                    grid[i, j, k] += here * iod_px
+                    grid[i, j, k] += here * np.float32(iod_px)
                 else:
-                    grid[i, j, k] *= np.exp(here)
+                    grid[i, j, k] *= here
