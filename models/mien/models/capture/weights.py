@@ -6,8 +6,6 @@ metadata). Refuses to run anything and needs neither torch nor OpenVINO.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,9 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from mien.models import weights_file
 from mien.models.capture.points import EYE_POINTS, MOUTH_POINTS, POINTS, SAMPLED
 from mien.models.capture.shapes import EYE_PX, GAZE, MAP_PX, MOUTH_PX, TURN, MotionEncoderShape
 from mien.models.motion.types import COEFFICIENTS
@@ -89,56 +86,24 @@ def save_model(
 
     Raises EncoderWeightsError for tensors that do not fit `shape`.
     """
-    arrays = {name: np.asarray(tensor, np.float32) for name, tensor in tensors.items()}
-    _check(arrays, shape)
-    kept = {k: np.ascontiguousarray(v, np.float16 if half else np.float32)
-            for k, v in arrays.items()}  # fmt: skip
-    header = json.dumps({"version": VERSION, "shape": asdict(shape), "notes": notes or {}})
-    new = path.with_name(path.name + ".new")
-    save_file(kept, new, metadata={_HEADER: header})
-    os.replace(new, path)
+    dtype = np.float16 if half else np.float32
+    arrays = {name: np.asarray(tensor, dtype) for name, tensor in tensors.items()}
+    weights_file.check(arrays, expected_tensors(shape), EncoderWeightsError)
+    header = {"version": VERSION, "shape": asdict(shape), "notes": notes or {}}
+    weights_file.write(path, arrays, _HEADER, header)
 
 
 def load_model(path: Path | None = None) -> EncoderModel:
     """Read a weights file; None: what ships with mien. Raises EncoderWeightsError."""
     path = SHIPPED if path is None else Path(path)
-    if not path.is_file():
-        raise EncoderWeightsError(f"no weights of a motion encoder at '{path.name}'")
-    try:
-        with safe_open(path, "numpy") as file:
-            header = (file.metadata() or {}).get(_HEADER)
-            if header is None:
-                raise EncoderWeightsError(f"'{path.name}' holds other weights than an encoder's")
-            said = json.loads(header)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise EncoderWeightsError(f"'{path.name}' cannot be read: {error}") from None
-    if said.get("version", 0) > VERSION:
-        raise EncoderWeightsError(f"'{path.name}' was made by a newer mien")
+    arrays, said = weights_file.read(
+        path, _HEADER, VERSION, "a motion encoder", EncoderWeightsError
+    )
     try:
         about = dict(said["shape"])
         shape = MotionEncoderShape(**{**about, "widths": tuple(about["widths"])})
-        expected_tensors(shape)
+        expected = expected_tensors(shape)
     except (TypeError, KeyError, ValueError) as error:
         raise EncoderWeightsError(f"the header of '{path.name}' does not fit: {error}") from None
-    _check(arrays, shape)
-    tensors = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
-    return EncoderModel(shape, tensors, dict(said.get("notes", {})))
-
-
-def _check(arrays: Mapping[str, Any], shape: MotionEncoderShape) -> None:
-    expected = expected_tensors(shape)
-    missing, unknown = expected.keys() - arrays.keys(), arrays.keys() - expected.keys()
-    if missing or unknown:
-        raise EncoderWeightsError(
-            f"{len(missing)} tensors are missing and {len(unknown)} are unknown: "
-            f"{', '.join(sorted([*missing, *unknown])[:4])}"
-        )
-    for name, wanted in expected.items():
-        array = arrays[name]
-        if array.shape != wanted:
-            raise EncoderWeightsError(f"tensor '{name}' is {array.shape}, not {wanted}")
-        if array.dtype not in (np.float16, np.float32):
-            raise EncoderWeightsError(f"tensor '{name}' is {array.dtype}, not float")
-        if not np.isfinite(array).all():
-            raise EncoderWeightsError(f"tensor '{name}' is not finite everywhere")
+    weights_file.check(arrays, expected, EncoderWeightsError)
+    return EncoderModel(shape, weights_file.widened(arrays), dict(said.get("notes", {})))

@@ -11,8 +11,6 @@ does with wrinkle maps; here the maps are the network's, for this very skin.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,9 +20,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from mien.models import weights_file
 from mien.models.codec.canonical import CANONICAL_PX, inner
 from mien.models.motion.types import ARKIT_INDEX, ARKIT_NAMES
 
@@ -92,47 +89,16 @@ def expected_tensors() -> dict[str, tuple[int, ...]]:
 def save_model(path: Path, tensors: Mapping[str, ArrayLike], notes: dict[str, Any]) -> None:
     """Write a weights file in float16, atomically. Raises SkinWeightsError."""
     arrays = {name: np.asarray(tensor, np.float16) for name, tensor in tensors.items()}
-    _check(arrays)
-    new = path.with_name(path.name + ".new")
-    header = json.dumps({"version": VERSION, "notes": notes})
-    save_file(arrays, new, metadata={_HEADER: header})
-    os.replace(new, path)
+    weights_file.check(arrays, expected_tensors(), SkinWeightsError)
+    weights_file.write(path, arrays, _HEADER, {"version": VERSION, "notes": notes})
 
 
 def load_model(path: Path | None = None) -> SkinModel:
     """Read a weights file; None: what ships with mien. Raises SkinWeightsError."""
     path = SHIPPED if path is None else Path(path)
-    if not path.is_file():
-        raise SkinWeightsError(f"no weights of skin maps at '{path.name}'")
-    try:
-        with safe_open(path, "numpy") as file:
-            header = (file.metadata() or {}).get(_HEADER)
-            if header is None:
-                raise SkinWeightsError(f"'{path.name}' holds other weights than skin maps'")
-            said = json.loads(header)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise SkinWeightsError(f"'{path.name}' cannot be read: {error}") from None
-    if said.get("version", 0) > VERSION:
-        raise SkinWeightsError(f"'{path.name}' was made by a newer mien")
-    _check(arrays)
-    tensors = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
-    return SkinModel(tensors, dict(said.get("notes", {})))
-
-
-def _check(arrays: Mapping[str, Any]) -> None:
-    expected = expected_tensors()
-    missing, unknown = expected.keys() - arrays.keys(), arrays.keys() - expected.keys()
-    if missing or unknown:
-        raise SkinWeightsError(
-            f"{len(missing)} tensors are missing and {len(unknown)} are unknown: "
-            f"{', '.join(sorted([*missing, *unknown])[:4])}"
-        )
-    for name, shape in expected.items():
-        if arrays[name].shape != shape:
-            raise SkinWeightsError(f"tensor '{name}' is {arrays[name].shape}, not {shape}")
-        if not np.isfinite(arrays[name]).all():
-            raise SkinWeightsError(f"tensor '{name}' is not finite everywhere")
+    arrays, said = weights_file.read(path, _HEADER, VERSION, "skin maps", SkinWeightsError)
+    weights_file.check(arrays, expected_tensors(), SkinWeightsError)
+    return SkinModel(weights_file.widened(arrays), dict(said.get("notes", {})))
 
 
 @cache
