@@ -12,6 +12,7 @@ from mien.models.codec.canonical import CANONICAL_PX, inner, layout_of, unrolled
 from mien.models.codec.decoder import FaceMesh
 from mien.models.codec.skin_maps import (
     GAIN,
+    MAP_PX,
     OWN,
     SHARED,
     SHIFT_IOD,
@@ -23,6 +24,7 @@ from mien.models.codec.skin_maps import (
     lay_on,
     load_model,
     save_model,
+    within_face,
 )
 from mien.models.motion.types import ARKIT_INDEX
 
@@ -43,7 +45,7 @@ MODEL = random_model()
 
 def skin_maps(seed=1):
     rng = np.random.default_rng(seed)
-    features = 0.1 * rng.standard_normal((OWN + SHARED, CANONICAL_PX**2))
+    features = 0.1 * rng.standard_normal((OWN + SHARED, MAP_PX**2))
     features = features.astype(np.float32)
     return SkinMaps(MODEL, features, rng.standard_normal(16).astype(np.float32))
 
@@ -70,7 +72,7 @@ def test_maps_follow_the_motion_smoothly_and_stay_within_their_bounds():
     maps, rng = skin_maps(), np.random.default_rng(0)
     dynamics, turn = rng.random(52).astype(np.float32), np.array([0.1, 0.3, 0.0], np.float32)
     whole = moved(maps, dynamics, turn)
-    assert whole.shape == (CANONICAL_PX, CANONICAL_PX, 5)
+    assert whole.shape == (MAP_PX, MAP_PX, 5)
     assert np.abs(whole[..., :2]).max() <= SHIFT_IOD + 1e-6
     assert np.abs(whole[..., 2:]).max() <= GAIN + 1e-6
     assert whole.std() > 0.01
@@ -80,8 +82,8 @@ def test_maps_follow_the_motion_smoothly_and_stay_within_their_bounds():
 
 def test_one_side_of_a_face_does_not_show_what_the_other_does():
     for name, own, other in (
-        ("eyeBlinkLeft", slice(72, 128), slice(0, 56)),  # the subject's left is image right
-        ("mouthSmileRight", slice(0, 56), slice(72, 128)),
+        ("eyeBlinkLeft", slice(36, 64), slice(0, 28)),  # the subject's left is image right
+        ("mouthSmileRight", slice(0, 28), slice(36, 64)),
     ):
         dynamics = np.zeros(52, np.float32)
         dynamics[ARKIT_INDEX[name]] = 1.0
@@ -91,7 +93,7 @@ def test_one_side_of_a_face_does_not_show_what_the_other_does():
         dynamics = np.zeros(52, np.float32)
         dynamics[ARKIT_INDEX[name]] = 1.0
         maps = moved(skin_maps(), dynamics, REST[1])
-        assert np.abs(maps[:, :56]).max() > 1e-3 and np.abs(maps[:, 72:]).max() > 1e-3
+        assert np.abs(maps[:, :28]).max() > 1e-3 and np.abs(maps[:, 36:]).max() > 1e-3
 
 
 def test_maps_end_before_the_face_does():
@@ -101,7 +103,8 @@ def test_maps_end_before_the_face_does():
     for x, y in np.round(outline).astype(int):
         assert deep[np.clip(y, 0, 127), np.clip(x, 0, 127)] < 0.05
     maps = moved(skin_maps(), REST[0] + 1, REST[1])
-    assert not maps[deep == 0].any() and np.abs(maps[deep == 1]).max() > 0.01
+    within = within_face()
+    assert not maps[within == 0].any() and np.abs(maps[within == 1]).max() > 0.01
 
 
 def test_a_painter_sees_the_skin_and_only_it():
@@ -111,7 +114,7 @@ def test_a_painter_sees_the_skin_and_only_it():
     one, code = painter.features(skin, seen)
     again, _ = painter.features(skin, seen)
     other, _ = painter.features(255 - skin, seen)
-    assert one.shape == (OWN + SHARED, CANONICAL_PX**2) and np.abs(code).max() <= 1
+    assert one.shape == (OWN + SHARED, MAP_PX**2) and np.abs(code).max() <= 1
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other)[:OWN].max() > 1e-3
     np.testing.assert_array_equal(one[OWN:], other[OWN:])

@@ -10,7 +10,7 @@ from mien.models.codec.basis import face_basis
 from mien.models.codec.compose import Area, Sampler
 from mien.models.codec.decoder import Decoder, FaceMesh
 from mien.models.codec.layers import blended_plate, fill_upwards, with_throat
-from mien.models.codec.rig import Rig
+from mien.models.codec.rig import Rig, soft_limit
 from mien.models.enrolment.geometry import measure, motion_limits
 from mien.models.motion import ARKIT_INDEX
 
@@ -23,8 +23,13 @@ def turned_by(yaw: float) -> np.ndarray:
 
 
 def test_a_frontal_portrait_may_turn_25_15_and_20_degrees() -> None:
-    limits = np.degrees(motion_limits(np.zeros(3)))
-    np.testing.assert_allclose(limits, [-25, 25, -15, 15, -20, 20], atol=0.01)
+    limits = motion_limits(np.zeros(3)).astype(float)
+    for (low, high), asked in zip(
+        limits.reshape(3, 2), np.radians([25.0, 15.0, 20.0]), strict=True
+    ):
+        for side in (-1.0, 1.0):
+            assert soft_limit(side * asked, low, high) == pytest.approx(side * asked, rel=0.005)
+            assert abs(soft_limit(side * 3.0, low, high)) <= 1.15 * asked
 
 
 def test_at_rest_every_triangle_is_drawn(calm: Decoder, turned: Decoder) -> None:

@@ -144,52 +144,34 @@ def test_frames_that_geometry_itself_drew_are_found_again(character, rig):
     assert static["flicker"] == 0.0
 
 
-def test_learned_parts_that_are_not_there_are_null_with_a_reason(character, monkeypatch):
+def test_between_stretched_lips_there_is_skin_and_no_mouth(character):
+    from training.evaluation.codec.contenders import STRETCHED, contenders
+
+    can, why = contenders(character)
+    assert set(can) == {STATIC, GEOMETRY, STRETCHED, LEARNED} and not why
+    open_wide = REST[0].copy()
+    open_wide[ARKIT_INDEX["jawOpen"]] = 0.7
+    drawn, stretched = (can[who](open_wide, REST[1]).astype(int) for who in (GEOMETRY, STRETCHED))
+    box = np.abs(drawn - stretched).sum(-1) > 30
+    rows, columns = np.nonzero(box)
+    assert len(rows) > 300 and np.ptp(rows) < 160 and np.ptp(columns) < 200  # the mouth alone
+    assert stretched[box].mean() > drawn[box].mean() + 15  # skin where a dark mouth was
+
+
+def test_weights_that_are_missing_are_said_and_bugs_are_not_hidden(character, monkeypatch):
+    from mien.models.codec.skin_maps import SkinWeightsError
     from training.evaluation.codec import contenders as who
 
-    monkeypatch.setattr(who, "has_learned_parts", lambda: False)
-    can, why = who.contenders(character)
-    assert set(can) == {STATIC, GEOMETRY}
-    assert "no learned parts" in why[LEARNED]
+    problem: list[Exception] = [SkinWeightsError("no weights of skin maps")]
 
-
-def test_a_decoder_with_learned_parts_is_asked_for_both(character, monkeypatch):
-    from training.evaluation.codec import contenders as who
-
-    asked = []
-
-    class Learning:
-        gflop = 1.5
-
-        def __init__(self, character, learned=True):
-            asked.append(learned)
-            self.learned = learned
-
-        def decode(self, dynamics, pose):
-            return np.full((512, 512, 4), 200 if self.learned else 100, np.uint8)
-
-    monkeypatch.setattr(who, "Decoder", Learning)
-    can, why = who.contenders(character)
-    assert sorted(asked) == [False, True] and not why
-    assert can[LEARNED](*REST).shape == (512, 512, 3)
-    assert can[LEARNED](*REST)[0, 0, 0] == 200 and can[GEOMETRY](*REST)[0, 0, 0] == 100
-    assert who.gflop(character) == 1.5
-
-
-def test_weights_that_learned_parts_lack_are_said_and_bugs_are_not_hidden(character, monkeypatch):
-    from mien.models.capture.weights import EncoderWeightsError
-    from training.evaluation.codec import contenders as who
-
-    problem: list[Exception] = [EncoderWeightsError("no weights of the mouth")]
-
-    def make(character, learned):
+    def make(character, learned=True):
         if learned:
             raise problem[0]
         return SimpleNamespace(decode=None)
 
-    monkeypatch.setattr(who, "has_learned_parts", lambda: True)
     monkeypatch.setattr(who, "Decoder", make)
-    assert who.contenders(character)[1] == {LEARNED: "no weights of the mouth"}
+    can, why = who.contenders(character)
+    assert LEARNED not in can and why == {LEARNED: "no weights of skin maps"}
     problem[0] = ZeroDivisionError("a bug")
     with pytest.raises(ZeroDivisionError):
         who.contenders(character)

@@ -115,3 +115,10 @@ def test_every_coefficient_is_performed() -> None:
             seen = np.maximum(seen, express(kind, rng)[0])
     looks = [name.startswith("eyeLook") for name in ARKIT_NAMES]
     assert (seen[~np.array(looks)] > 0.3).all()
+
+
+def test_close_plans_do_the_same_nearer_to_the_face():
+    far, close = (plan(np.random.default_rng(5), 6, close) for close in (False, True))
+    for one, other in zip(far, close, strict=True):
+        np.testing.assert_array_equal(one.coefficients, other.coefficients)
+        assert other.camera.half_tangent < 0.8 * one.camera.half_tangent

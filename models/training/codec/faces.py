@@ -170,6 +170,13 @@ class Batches(IterableDataset[Faces]):
         return stack(faces, neutral)
 
 
+def spread(folder: Path) -> F32:
+    """Variances [52] of the coefficients over a folder's frames, the same on both sides."""
+    moved = np.concatenate([shard.labels["coefficients"] for shard in Frames(folder).shards])
+    found = moved.var(0)
+    return np.asarray((found + found[SWAPPED]) / 2, np.float32)
+
+
 def stream(folder: Path, workers: int = 1, seed: int = 0) -> Iterator[Faces]:
     """Yield batches made by other processes."""
     loader = DataLoader(

@@ -4,7 +4,9 @@
 
 Knows how a sitting becomes arrays, and files of them; resumable. Refuses to know networks.
 `<seed>.npz`: `portrait` (JPEG), `landmarks` [478, 3] px of 512, `truths` (JPEG of 256 px, joined)
-with `starts`, `points` [F, N, 3] posed mesh px of 512, `dynamics` [F, 52], `pose` [F, 6].
+with `starts`, `points` [F, N, 3] posed mesh px of 512, `dynamics` [F, 52], `pose` [F, 6]. What lies
+between the lips: `mouths` [F, 2, 16, 32, 3] drawn and true, `lips` [F, 4] (`harmony.shape_of`, then
+their mean distance in px) and the portrait's `light` [14].
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from mien.models.codec.harmony import light_of, shape_of, unrolled_places
+from mien.models.codec.mouth import lip_gap
+from mien.models.codec.openings import Opening
 from training.evaluation.codec.driving import from_labels, relative_face, relative_pose
 from training.evaluation.codec.material import SIZE_PX
 from training.evaluation.codec.shots import STILLS, shots_of
@@ -31,6 +36,7 @@ from training.evaluation.codec.sitting import enrolled, png_of
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 TRUTH_PX = 256
+MOUTH_ROWS, MOUTH_COLUMNS = 16, 32
 QUALITY = 95
 
 
@@ -44,6 +50,9 @@ class SittingFile:
     points: F32  # [F, N, 3] px: landmarks, rim and backing of the posed mesh
     dynamics: F32  # [F, 52]
     pose: F32  # [F, 6]
+    mouths: U8  # [F, 2, MOUTH_ROWS, MOUTH_COLUMNS, 3] drawn by geometry, and true
+    lips: F32  # [F, 4]
+    light: F32  # [14]
 
 
 def _jpeg(rgb: U8) -> bytes:
@@ -58,21 +67,28 @@ def _decoded(data: NDArray[np.uint8]) -> U8:
 
 def sit(studio: Any, seed: int) -> dict[str, NDArray[Any]]:
     """Render, enrol and drive one person. Raises EnrolmentError."""
-    from mien.models.codec.decoder import FaceMesh
+    from mien.models.codec.decoder import Decoder, FaceMesh
 
     sitter = studio.seat(seed)
     wanted = shots_of(sitter.body, seed, seed)[: 1 + len(STILLS)]
     frames = [studio.take(sitter, w.shot, as_source=i == 0) for i, w in enumerate(wanted)]
-    sitting = enrolled(png_of(frames[0].picture.rgb), str(seed))
+    sitting = enrolled(png_of(frames[0].picture.rgb), str(seed), compared=False)
     mesh = FaceMesh(sitting.rig.landmarks)
     source = from_labels(frames[0].labels, SIZE_PX, sitting.frame)
-    truths, points, dynamics, poses = [], [], [], []
+    drawn = Decoder(sitting.character, learned=False)
+    light = light_of(drawn.portrait.astype(np.float32), drawn.rig, drawn.mouth.tint)
+    truths, points, dynamics, poses, mouths, lips = [], [], [], [], [], []
     for frame in frames[1:]:
         pose = relative_pose(sitting.rig, source, from_labels(frame.labels, SIZE_PX, sitting.frame))
         face = relative_face(frame.labels.coefficients, frames[0].labels.coefficients)
         truth = sitting.cut(frame.picture.rgb)
         truths.append(_jpeg(cv2.resize(truth, (TRUTH_PX,) * 2, interpolation=cv2.INTER_AREA)))
-        points.append(mesh.posed(sitting.rig.pose(face, pose)).astype(np.float32))
+        posed = sitting.rig.pose(face, pose)
+        points.append(mesh.posed(posed).astype(np.float32))
+        gap = lip_gap(posed, SIZE_PX)
+        both = (drawn.decode(face, pose)[..., :3], truth)
+        mouths.append(np.stack([between_lips(picture, gap) for picture in both]))
+        lips.append([*shape_of(gap, posed.iod_px), float((gap.bottom - gap.top).mean())])
         dynamics.append(face)
         poses.append(pose)
     portrait = _jpeg(np.ascontiguousarray(sitting.character.arrays["portrait"]))
@@ -82,7 +98,14 @@ def sit(studio: Any, seed: int) -> dict[str, NDArray[Any]]:
         "truths": np.frombuffer(b"".join(truths), np.uint8),
         "starts": np.cumsum([0, *map(len, truths)]).astype(np.int64),
         "points": np.stack(points), "dynamics": np.stack(dynamics), "pose": np.stack(poses),
+        "mouths": np.stack(mouths), "lips": np.array(lips, np.float32), "light": light,
     }  # fmt: skip
+
+
+def between_lips(picture: U8, gap: Opening) -> U8:
+    """What a picture [S, S, 3] shows between the lips, unrolled: [MOUTH_ROWS, MOUTH_COLUMNS, 3]."""
+    x, y = unrolled_places(gap, MOUTH_ROWS, MOUTH_COLUMNS).astype(np.float32).transpose(2, 0, 1)
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_AREA), np.uint8)
 
 
 def read(path: Path) -> SittingFile:
@@ -93,7 +116,8 @@ def read(path: Path) -> SittingFile:
     truths = [_decoded(arrays["truths"][a:b]) for a, b in pairwise(starts)]
     return SittingFile(
         _decoded(arrays["portrait"]), arrays["landmarks"], truths,
-        arrays["points"], arrays["dynamics"], arrays["pose"],
+        arrays["points"], arrays["dynamics"], arrays["pose"], arrays["mouths"], arrays["lips"],
+        arrays["light"],
     )  # fmt: skip
 
 

@@ -5,8 +5,6 @@ Knows losses, schedule and checkpoints, and how a frame is warped in torch. Refu
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -28,6 +26,7 @@ from mien.models.codec.topology import (
     OUTER_EYE_CORNERS,
     UPPER_INNER_LIP,
 )
+from training.codec.course import Course, Lesson, Pace
 from training.codec.faces import SWAPPED
 from training.codec.sittings import TRUTH_PX, SittingFile, read
 from training.codec.skin_network import SkinNetwork
@@ -211,55 +210,15 @@ def stream(folder: Path, plan: SkinPlan) -> Iterator[Skins]:
 def train(batches: Iterator[Skins], checkpoint: Path, plan: SkinPlan) -> None:
     """Train for `plan.minutes`, going on from `checkpoint` when it exists."""
     torch.manual_seed(plan.seed)
-    network, average = SkinNetwork(), SkinNetwork()
-    optimiser = torch.optim.AdamW(network.parameters(), plan.rate, weight_decay=0.01)
-    spent_s, step = 0.0, 0
-    losses: list[tuple[float, float]] = []
-    if checkpoint.exists():
-        kept = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(kept["network"])
-        average.load_state_dict(kept["average"])
-        optimiser.load_state_dict(kept["optimiser"])
-        spent_s, step, losses = float(kept["spent_s"]), int(kept["step"]), list(kept["losses"])
-    else:
-        average.load_state_dict(network.state_dict())
-    began, told, total, before, seen = time.monotonic() - spent_s, time.monotonic(), 0.0, 0.0, 0
+    network = SkinNetwork()
+    pace = Pace(plan.minutes, plan.rate, warm_up=100, clip=1.0, kept=0.995)
+    course: Course[Skins] = Course(network, SkinNetwork(), checkpoint, pace)
 
-    def save() -> None:
-        new = checkpoint.with_suffix(".new")
-        torch.save(
-            {"network": network.state_dict(), "average": average.state_dict(),
-             "optimiser": optimiser.state_dict(), "spent_s": spent_s, "step": step,
-             "losses": losses}, new,
-        )  # fmt: skip
-        new.replace(checkpoint)
-
-    for batch in batches:
-        spent_s = time.monotonic() - began
-        if spent_s > 60 * plan.minutes:
-            break
-        share = min(spent_s / (60 * plan.minutes), 1.0)
-        for group in optimiser.param_groups:
-            cosine = 0.5 * (1 + math.cos(math.pi * share))
-            group["lr"] = plan.rate * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * cosine)
+    def teach(batch: Skins) -> Lesson:
         made, maps = shown(network, batch)
-        loss = loss_of(made, maps, batch, plan)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        step += 1
         with torch.no_grad():
-            keep = min(0.995, step / (step + 20))
-            for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
-                slow.lerp_(fast, 1.0 - keep)
-            total += loss.item()
-            before += loss_of(plain(batch), torch.zeros_like(maps), batch, plan).item()
-        seen += 1
-        if time.monotonic() - told > 60:
-            losses.append((spent_s / 60, total / seen))
-            save()
-            print(f"{spent_s / 60:5.1f} min  step {step}  loss {total / seen:.4f}  "
-                  f"geometry alone {before / seen:.4f}", flush=True)  # fmt: skip
-            told, total, before, seen = time.monotonic(), 0.0, 0.0, 0
-    save()
+            before = loss_of(plain(batch), torch.zeros_like(maps), batch, plan)
+        loss = loss_of(made, maps, batch, plan)
+        return Lesson({"loss": loss}, {"geometry alone": before})
+
+    course.run(batches, teach)

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mien.models.codec.canonical import inner
-from mien.models.codec.skin_maps import LEFT_SHARE, VIEWS
+from mien.models.codec.skin_maps import LEFT_SHARE, VIEWS, within_face
 
 MOTION = 52 + 3  # coefficients and rotation vector
 OWN, SHARED = 24, 24  # feature maps: this skin's, everybody's
@@ -51,7 +50,7 @@ class SkinNetwork(nn.Module):
             nn.init.normal_(last.weight, std=0.01)  # type: ignore[arg-type]
 
     def features(self, skin: Tensor) -> tuple[Tensor, Tensor]:
-        """Skin [B, 4, 128, 128] (RGB -1..1, seen 0..1) to maps [B, F, 128, 128] and code."""
+        """Skin [B, 4, 128, 128] (RGB -1..1, seen 0..1) to maps [B, F, 64, 64] and code."""
         x = self.enter(skin)
         levels = [x]
         for part in self.down:
@@ -63,7 +62,8 @@ class SkinNetwork(nn.Module):
         shared = functional.interpolate(
             self.shared[None], scale_factor=2.0, mode="bilinear", align_corners=False
         )
-        return torch.cat([self.leave(x), shared.expand(len(x), -1, -1, -1)], 1), code
+        whole = torch.cat([self.leave(x), shared.expand(len(x), -1, -1, -1)], 1)
+        return functional.avg_pool2d(whole, 2), code
 
     def matrix(self, motion: Tensor, code: Tensor) -> Tensor:
         """Motion [B, 55] and codes [B, CODE] to what mixes the maps, [B, OUT, F]."""
@@ -72,7 +72,7 @@ class SkinNetwork(nn.Module):
         return torch.as_tensor(mixed.unflatten(1, (OUT, OWN + SHARED)))
 
     def maps(self, features: Tensor, motion: Tensor, code: Tensor) -> Tensor:
-        """Mixed maps [B, 5, 128, 128]: shift in iod, log gain; both bounded.
+        """Mixed maps [B, 5, 64, 64]: shift in iod, log gain; both bounded.
 
         Either half of the face sees its own side's coefficients alone.
         """
@@ -81,6 +81,6 @@ class SkinNetwork(nn.Module):
             for view in VIEWS
         )
         share = torch.from_numpy(LEFT_SHARE)
-        mixed = (share * left + (1.0 - share) * right) * torch.from_numpy(inner())
+        mixed = (share * left + (1.0 - share) * right) * torch.from_numpy(within_face())
         shift = SHIFT_IOD * torch.tanh(mixed[:, :2])
         return torch.cat([shift, GAIN * torch.tanh(mixed[:, 2:])], 1)

@@ -1,10 +1,11 @@
-"""From nothing to the codec's weights: renders, sittings, motion encoder, skin maps, export.
+"""From nothing to the codec's weights: renders, appearance, sittings, motion encoder, skin, light.
 
-    python dev.py train codec --facekit ict_facekit.npz [--hours 5] [--jobs 2] [--work FOLDER]
+    python dev.py train codec --facekit ict_facekit.npz [--hours 6] [--jobs 2] [--work FOLDER]
 
 Knows the order of the stages and how a time budget is shared. Every stage goes on where it was
-interrupted. Refuses to know what any stage does. Needs OpenGL through EGL (llvmpipe will do), some
-5 GB of disk and 6 GB of memory.
+interrupted, and ends by writing what ships: sittings are enrolled with the appearance encoder that
+was trained before them. Refuses to know what any stage does. Needs OpenGL through EGL (llvmpipe
+will do), some 5 GB of disk and 6 GB of memory.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from mien.models.appearance.weights import SHIPPED as APPEARANCE
 from mien.models.capture.weights import SHIPPED as ENCODER
+from mien.models.codec.harmony import SHIPPED as LIGHT
 from mien.models.codec.skin_maps import SHIPPED as SKIN
-from training.codec import encoding, faces, skin
-from training.codec.export import export_encoder, export_skin
+from training.codec import appearance, encoding, faces, harmony, skin
+from training.codec.export import export_appearance, export_encoder, export_harmony, export_skin
 from training.paths import cache
 
-STAGES = ("renders", "sittings", "encoder", "skin", "export")
+STAGES = ("renders", "appearance", "sittings", "encoder", "skin", "light")
 # Shares of the time budget; renders and sittings take what they take (about 2.5 hours on 2 cores).
-ENCODER_SHARE, SKIN_SHARE = 0.4, 0.2
+APPEARANCE_SHARE, ENCODER_SHARE, SKIN_SHARE, LIGHT_SHARE = 0.15, 0.3, 0.12, 0.02
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,16 @@ def renders(job: Job) -> None:
             "--samples", "1", "--jobs", str(job.jobs))  # fmt: skip
 
 
+def read_portraits(job: Job) -> None:
+    """Train the appearance encoder."""
+    plan = appearance.AppearancePlan(minutes=60 * job.hours * APPEARANCE_SHARE)
+    checkpoint = job.checkpoint("appearance")
+    appearance.train(appearance.stream(job.work / "studio", plan), checkpoint, plan)
+    export_appearance(checkpoint, APPEARANCE)
+
+
 def sittings(job: Job) -> None:
-    """Render and enrol the people that skin maps learn from."""
+    """Render and enrol the people that skin maps and the mouth's light learn from."""
     _module("training.codec.sittings", "--facekit", str(job.facekit), "--out",
             str(job.work / "sittings"), "--people", str(job.people))  # fmt: skip
 
@@ -65,19 +76,24 @@ def sittings(job: Job) -> None:
 def encoder(job: Job) -> None:
     """Train the motion encoder."""
     plan = encoding.EncodingPlan(minutes=60 * job.hours * ENCODER_SHARE)
-    encoding.train(faces.stream(job.work / "studio"), job.checkpoint("face"), plan)
+    shards, checkpoint = job.work / "studio", job.checkpoint("face")
+    say = encoding.equal_say(faces.spread(shards))
+    encoding.train(faces.stream(shards), checkpoint, plan, say)
+    export_encoder(checkpoint, ENCODER)
 
 
 def skins(job: Job) -> None:
     """Train the skin maps."""
     plan = skin.SkinPlan(minutes=60 * job.hours * SKIN_SHARE)
     skin.train(skin.stream(job.work / "sittings", plan), job.checkpoint("skin"), plan)
-
-
-def export(job: Job) -> None:
-    """Write what ships."""
-    export_encoder(job.checkpoint("face"), ENCODER)
     export_skin(job.checkpoint("skin"), SKIN)
+
+
+def light(job: Job) -> None:
+    """Train the mouth's light."""
+    plan = harmony.HarmonyPlan(minutes=60 * job.hours * LIGHT_SHARE)
+    harmony.train(harmony.gathered(job.work / "sittings"), job.checkpoint("harmony"), plan)
+    export_harmony(job.checkpoint("harmony"), LIGHT)
 
 
 def _module(name: str, *arguments: str) -> None:
@@ -93,7 +109,7 @@ def main() -> None:
     )
     parser.add_argument("--facekit", type=Path, required=True, help="ict_facekit.npz")
     parser.add_argument("--work", type=Path, default=cache(), help="renders and checkpoints")
-    parser.add_argument("--hours", type=float, default=5.0, help="for the whole")
+    parser.add_argument("--hours", type=float, default=6.0, help="for the whole")
     parser.add_argument("--identities", type=int, default=1500, help="for the motion encoder")
     parser.add_argument("--people", type=int, default=300, help="for skin maps")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -110,7 +126,8 @@ def main() -> None:
         console.print(f"--facekit: there is no file '{job.facekit}'")
         sys.exit(2)
     torch.set_num_threads(job.jobs)
-    work = dict(zip(STAGES, (renders, sittings, encoder, skins, export), strict=True))
+    in_order = (renders, read_portraits, sittings, encoder, skins, light)
+    work = dict(zip(STAGES, in_order, strict=True))
     for stage in STAGES:
         if stage in stages:
             began = time.monotonic()

@@ -84,12 +84,13 @@ def raise_to(
         face[I[name + side]] = max(face[I[name + side]], np.clip(value * share, 0, 1))
 
 
-def plan(rng: np.random.Generator, frames: int) -> list[Shot]:
+def plan(rng: np.random.Generator, frames: int, close: bool = False) -> list[Shot]:
     """The frames of one identity: sources first (two to three), then everything else.
 
-    Frame 0 is always SOURCE_NEUTRAL, frame 1 a smiling or open one.
+    Frame 0 is always SOURCE_NEUTRAL, frame 1 a smiling or open one. `close`: hardly more than the
+    face is in the picture.
     """
-    framing = Framing(rng)
+    framing = Framing(rng, close)
     second = Kind.SOURCE_SMILE if rng.random() < 0.6 else Kind.SOURCE_OPEN
     kinds = [Kind.SOURCE_NEUTRAL, second]
     drawn = rng.choice(
@@ -204,12 +205,15 @@ def _gaze(rng: np.random.Generator) -> tuple[float, float]:
     return yaw, float(np.clip(rng.normal() * 9, -26, 24))
 
 
+CLOSE_HEIGHT = 10.6  # model units above and below the middle: a face fills three quarters of that
+
+
 class Framing:
     """How one identity is placed before its camera: what stays, and what changes by frame."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, close: bool = False) -> None:
         self.distance = float(np.exp(rng.uniform(np.log(42), np.log(140))))
-        self.half_height = 14.8 * float(np.exp(rng.normal() * 0.06))
+        self.half_height = (CLOSE_HEIGHT if close else 14.8) * float(np.exp(rng.normal() * 0.06))
         self.offset = (rng.normal() * 0.6, rng.normal() * 0.6)
         self.rest_deg = rng.normal(size=3) * (9, 5, 4)
 

@@ -45,6 +45,7 @@ class Task:
     frames: int
     size: int
     samples: int
+    close: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def make_shard(task: Task, folder: Path) -> ShardAbout:
     studio = _studio(task)
     rows: list[dict[str, Any]] = []
     for seed in task.seeds:
-        for number, frame in enumerate(studio.session(seed, task.frames)):
+        for number, frame in enumerate(studio.session(seed, task.frames, task.close)):
             picture = frame.picture
             files = encode(picture.rgb, picture.parts, picture.source, picture.depth)
             rows.append({"files": files, "labels": frame.labels, "kind": int(frame.kind),
@@ -138,8 +139,9 @@ def _studio(task: Task) -> Any:
 
 
 def tasks(
-    facekit: Path, *, identities: int, heldout: int, frames: int, size: int, samples: int, seed: int
-) -> list[Task]:
+    facekit: Path, *, identities: int, heldout: int, frames: int, size: int, samples: int,
+    seed: int, close: bool = False,
+) -> list[Task]:  # fmt: skip
     """All shards of a set. `seed` is the first training identity; held-out ones have their own."""
     from training.studio.studio import HELD_OUT_SEEDS
 
@@ -153,7 +155,7 @@ def tasks(
         for start in range(first, first + count, IDENTITIES_PER_SHARD):
             seeds = tuple(range(start, min(start + IDENTITIES_PER_SHARD, first + count)))
             file = f"{split}-{start:06d}.safetensors"
-            found.append(Task(str(facekit), file, seeds, frames, size, samples))
+            found.append(Task(str(facekit), file, seeds, frames, size, samples, close))
     return found
 
 
@@ -207,6 +209,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=2, choices=(1, 2), help="supersampling")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="first identity's seed")
+    parser.add_argument("--close", action="store_true", help="faces fill the pictures")
     return parser.parse_args(arguments)
 
 
@@ -222,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = tasks(options.facekit.resolve(), identities=options.identities,
                    heldout=options.heldout,
                    frames=options.frames, size=options.size, samples=options.samples,
-                   seed=options.seed)  # fmt: skip
+                   seed=options.seed, close=options.close)  # fmt: skip
     columns = (TextColumn("shards"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("", total=len(wanted))

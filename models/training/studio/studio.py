@@ -68,8 +68,8 @@ class Studio:
         )
         return Frame(picture, labels, shot.kind)
 
-    def session(self, seed: int, frames: int) -> Iterator[Frame]:
+    def session(self, seed: int, frames: int, close: bool = False) -> Iterator[Frame]:
         """All frames of one identity; frame 0 is the source that flow refers to."""
         sitter = self.seat(seed)
-        for number, shot in enumerate(plan(np.random.default_rng([seed, 2]), frames)):
+        for number, shot in enumerate(plan(np.random.default_rng([seed, 2]), frames, close)):
             yield self.take(sitter, shot, as_source=number == 0)

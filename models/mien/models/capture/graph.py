@@ -12,63 +12,10 @@ import numpy as np
 
 from mien.models.capture.shapes import CROP_PX
 from mien.models.capture.weights import EncoderModel
+from mien.models.graph_layers import Layers, batched_input, flat, mean, twice
 from mien.models.motion.diffusion.quiet_openvino import op, ov
 
 SHARPNESS = 8.0
-
-
-class Layers:
-    """Layers by their names in the weights file."""
-
-    def __init__(self, model: EncoderModel) -> None:
-        self.tensors = model.tensors
-
-    def _constant(self, name: str, *shape: int) -> Any:
-        array = self.tensors[name]
-        return op.constant(array.reshape(shape) if shape else array)
-
-    def conv(self, name: str, x: Any, stride: int = 1, relu: bool = True) -> Any:
-        """A convolution that keeps the size (over `stride`)."""
-        size = self.tensors[name + ".weight"].shape[-1]
-        pads = [size // 2] * 2
-        x = op.convolution(x, self._constant(name + ".weight"), [stride] * 2, pads, pads, [1, 1])
-        x = op.add(x, self._constant(name + ".bias", 1, -1, 1, 1))
-        return op.relu(x) if relu else x
-
-    def residual(self, name: str, x: Any) -> Any:
-        """Two convolutions beside a way past them."""
-        y = self.conv(name + ".second", self.conv(name + ".first", x), relu=False)
-        return op.relu(op.add(x, y))
-
-    def linear(self, name: str, x: Any, relu: bool = False) -> Any:
-        """A linear layer of the last axis."""
-        x = op.matmul(x, self._constant(name + ".weight"), False, True)
-        x = op.add(x, self._constant(name + ".bias"))
-        return op.relu(x) if relu else x
-
-
-def _input(name: str, *shape: int) -> Any:
-    node = op.parameter(ov.PartialShape([-1, *shape]), np.float32, name=name)
-    node.output(0).set_names({name})
-    return node
-
-
-def _flat(x: Any) -> Any:
-    return op.reshape(x, op.constant(np.array([0, -1], np.int64)), True)
-
-
-def _mean(x: Any) -> Any:
-    return op.reduce_mean(x, op.constant(np.array([2, 3], np.int64)), False)
-
-
-def _twice(x: Any) -> Any:
-    """Every pixel of a map twice, in both directions."""
-    scales = op.constant(np.array([2.0, 2.0], np.float32))
-    axes = op.constant(np.array([2, 3], np.int64))
-    return op.interpolate(
-        x, scales, "nearest", "scales", coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor", axes=axes,
-    )  # fmt: skip
 
 
 def _soft_argmax(maps: Any, height: int, width: int) -> Any:
@@ -83,42 +30,42 @@ def _soft_argmax(maps: Any, height: int, width: int) -> Any:
 
 def first_graph(model: EncoderModel) -> ov.Model:
     """picture [B, 3, CROP_PX, CROP_PX] to points, local maps, whole face and its mean."""
-    w = Layers(model)
-    picture = _input("picture", 3, CROP_PX, CROP_PX)
+    w = Layers(model.tensors)
+    picture = batched_input("picture", 3, CROP_PX, CROP_PX)
     fine = w.residual("fine.1", w.conv("fine.0", w.conv("stem", picture, 2), 2))
     middle = w.conv("middle.0", fine, 2)
     middle = w.residual("middle.2", w.residual("middle.1", middle))
     far = w.conv("far.0", middle, 2)
     far = w.residual("far.2", w.residual("far.1", far))
-    x = op.add(_twice(w.conv("up", far, relu=False)), middle)
+    x = op.add(twice(w.conv("up", far, relu=False)), middle)
     x = w.conv("merge", x)
-    x = w.conv("near", op.add(_twice(x), w.conv("side", fine, relu=False)))
+    x = w.conv("near", op.add(twice(x), w.conv("side", fine, relu=False)))
     side = CROP_PX // 4
     points = _soft_argmax(w.conv("maps", x, relu=False), side, side)
     local = w.conv("local", x, relu=False)
-    whole = _flat(w.conv("whole", far))
-    outputs = [op.result(node) for node in (points, local, whole, _mean(far))]
+    whole = flat(w.conv("whole", far))
+    outputs = [op.result(node) for node in (points, local, whole, mean(far))]
     return ov.Model(outputs, [picture], "first look")
 
 
 def second_graph(model: EncoderModel, name: str, size: tuple[int, int]) -> ov.Model:
     """part [B, 3, height, width] of `name` (eye, mouth) to points in -1..1 of it and features."""
-    w = Layers(model)
-    part = _input("part", 3, size[1], size[0])
+    w = Layers(model.tensors)
+    part = batched_input("part", 3, size[1], size[0])
     x = w.conv(f"{name}.enter.1", w.conv(f"{name}.enter.0", part, 2))
     x = w.residual(f"{name}.enter.2", x)
     inside = _soft_argmax(w.conv(f"{name}.maps", x, relu=False), size[1] // 2, size[0] // 2)
     deeper = w.residual(f"{name}.deeper.1", w.conv(f"{name}.deeper.0", x, 2))
-    features = w.linear(f"{name}.leave", _flat(w.conv(f"{name}.deeper.2", deeper)), relu=True)
+    features = w.linear(f"{name}.leave", flat(w.conv(f"{name}.deeper.2", deeper)), relu=True)
     return ov.Model([op.result(inside), op.result(features)], [part], name)
 
 
 def code_graph(model: EncoderModel) -> ov.Model:
     """What was seen [B, N], and of both eyes [B, 2 * seen], to code, turn, gaze, visibility."""
-    w = Layers(model)
+    w = Layers(model.tensors)
     width = model.tensors["gather.0.weight"].shape[1]
-    seen = _input("seen", width)
-    eyes = _input("eyes", 2 * model.shape.seen)
+    seen = batched_input("seen", width)
+    eyes = batched_input("eyes", 2 * model.shape.seen)
     code = w.linear("gather.1", w.linear("gather.0", seen, relu=True), relu=True)
     gaze = w.linear("gaze.1", w.linear("gaze.0", op.concat([code, eyes], 1), relu=True))
     outputs = [code, w.linear("turn", code), gaze, op.sigmoid(w.linear("visible", code))]
@@ -127,7 +74,7 @@ def code_graph(model: EncoderModel) -> ov.Model:
 
 def move_graph(model: EncoderModel) -> ov.Model:
     """Everything known of a face [B, N] to its coefficients [B, 52], 0..1."""
-    w = Layers(model)
-    known = _input("known", model.tensors["move.0.weight"].shape[1])
+    w = Layers(model.tensors)
+    known = batched_input("known", model.tensors["move.0.weight"].shape[1])
     x = w.linear("move.1", w.linear("move.0", known, relu=True), relu=True)
     return ov.Model([op.result(op.sigmoid(w.linear("move.2", x)))], [known], "move")

@@ -18,10 +18,12 @@ from mien.models.codec.basis import face_basis
 from mien.models.codec.canonical import layout_of, unrolled
 from mien.models.codec.compose import Area, Sampler, areas_to_draw, occupied, over, over_shaded
 from mien.models.codec.eyes import build_eye, draw_eye
+from mien.models.codec.harmony import shipped_model
 from mien.models.codec.layers import build_layers, smoothstep
 from mien.models.codec.mouth import Mouth
 from mien.models.codec.pose import F64
 from mien.models.codec.rasteriser import rasterise
+from mien.models.codec.relief import Relief
 from mien.models.codec.rig import EYES, Posed, Rig
 from mien.models.codec.shading import Shading
 from mien.models.codec.sheet import Sheet
@@ -104,23 +106,34 @@ class FaceMesh:
         return np.concatenate([points, outline + offset, back])
 
 
+def _relief_of(character: Character) -> Relief | None:
+    """What a character's file says of depth; None for files that were made before it was read."""
+    depth = character.geometry.get("depth")
+    if depth is None:
+        return None
+    size = (depth.shape[1], depth.shape[0])
+    person = cv2.resize(character.arrays["matte"], size, interpolation=cv2.INTER_AREA) / 255.0
+    return Relief(depth, person.astype(np.float32))
+
+
 class Decoder:
     """Decodes one character."""
 
     def __init__(self, character: Character, *, learned: bool = True) -> None:
-        """`learned`: with the skin's learned maps, else shaded by rule.
+        """`learned`: with the skin's learned maps and the mouth's light, else shaded by rule.
 
-        Raises SkinWeightsError where the maps' weights are missing or damaged.
+        Raises SkinWeightsError or MouthWeightsError where weights are missing or damaged.
         """
         arrays = character.arrays
         self.portrait = arrays["portrait"]
         self.rig = Rig({**character.geometry, "landmarks": arrays["landmarks"]})
         self.layers = build_layers(arrays["portrait"], arrays["plate"], arrays["matte"], self.rig)
-        self.sheet = Sheet(self.rig, FRAME_SIZE_PX)
+        self.sheet = Sheet(self.rig, FRAME_SIZE_PX, _relief_of(character))
         self.shading = Shading(self.rig.shape)
         portrait = arrays["portrait"].astype(np.float32)
         self.eyes = tuple(build_eye(portrait, self.rig, eye) for eye in EYES)
-        self.mouth = Mouth(portrait, self.rig, character.geometry["mouth_rest"], self.eyes)
+        rest, harmony = character.geometry["mouth_rest"], shipped_model() if learned else None
+        self.mouth = Mouth(portrait, self.rig, rest, self.eyes, harmony)
         self._mesh = FaceMesh(self.rig.landmarks)
         self._places = layout_of(self._mesh.outline)
         self._skin = self._own_maps() if learned else None
@@ -192,7 +205,7 @@ class Decoder:
             over_shaded(face, shade, out[area.window])
         for eye in self.eyes:
             draw_eye(out, eye, posed)
-        self.mouth.draw(out, posed, dynamics)
+        self.mouth.draw(out, posed, dynamics, pose[:3])
         return out
 
     def _flow_sheet(self, posed: Posed) -> None:

@@ -64,6 +64,12 @@ class EyeLayer:
     lash: F64  # [3] colour of the line where shut lids meet
     lid: LidSkin
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Middle of the box, px of the portrait."""
+        height, width = self.white.shape[:2]
+        return self.origin[0] + width / 2, self.origin[1] + height / 2
+
 
 def iris_disc(grey: F32, inside: F32, centre: F64, radius: float) -> float:
     """The iris radius px as drawn: where, seen from `centre`, the picture brightens most.
@@ -219,14 +225,16 @@ def build_eye(portrait: F32, rig: Rig, eye: Eye) -> EyeLayer:
     )  # fmt: skip
 
 
-def plane_affine(plane: F64, posed: Posed) -> F64:
-    """How the head's movement carries a plane of the portrait, as a 2×3 affine over px."""
-    rigid = posed.rigid
-    lift = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [plane[0], plane[1], plane[2]]])
-    turn = rigid.scale * rigid.turn
-    linear = turn @ lift
-    linear[:, 2] += rigid.pivot + rigid.shift - turn @ rigid.pivot
-    return np.asarray(linear[:2])
+def plane_affine(plane: F64, posed: Posed, at: tuple[float, float]) -> F64:
+    """How the head's movement carries a plane of the portrait near `at` px, as a 2×3 affine.
+
+    `plane` [3]: depth px = plane · (x, y, 1).
+    """
+    flat = np.array([[at[0], at[1]], [at[0] + 1.0, at[1]], [at[0], at[1] + 1.0]])
+    deep = np.c_[flat, np.c_[flat, np.ones(3)] @ plane]
+    here, right, below = posed.rigid.apply(deep)[:, :2]
+    linear = np.stack([right - here, below - here], 1)
+    return np.concatenate([linear, (here - linear @ at)[:, None]], 1)
 
 
 def inverse_affine(affine: F64) -> F64:
@@ -302,7 +310,7 @@ def slit_of(posed: Posed, eye: Eye, size: int) -> Opening:
 def draw_eye(out: U8, layer: EyeLayer, posed: Posed) -> None:
     """Draw one eye into `out` [S, S, 4]."""
     slit = slit_of(posed, layer.eye, out.shape[0])
-    back = inverse_affine(plane_affine(layer.plane, posed))
+    back = inverse_affine(plane_affine(layer.plane, posed, layer.middle))
     look = posed.gaze_px[EYES.index(layer.eye)]
     opened = float((slit.bottom - slit.top).max()) / layer.rest_height
     away = float(np.hypot(*look)) * posed.rigid.scale / posed.iod_px

@@ -68,7 +68,8 @@ def fill_from_known(values: F32, known: F32) -> F32:
     stack: list[tuple[F32, F32]] = [(values * weight, weight)]
     while min(stack[-1][0].shape[:2]) > 2:
         value, weight = stack[-1]
-        stack.append((cv2.pyrDown(value), cv2.pyrDown(weight)[..., None]))
+        half = cv2.pyrDown(value)  # drops the axis of a single channel
+        stack.append((half.reshape(*half.shape[:2], -1), cv2.pyrDown(weight)[..., None]))
     guess = stack[-1][0] / np.maximum(stack[-1][1], 1e-6)
     for value, weight in reversed(stack[:-1]):
         size = (value.shape[1], value.shape[0])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mien.models.codec import topology
 from mien.models.codec.basis import face_basis
 from mien.models.codec.eyes import EyeLayer, inverse_affine, plane_affine
+from mien.models.codec.harmony import Harmony, HarmonyModel, light_of
 from mien.models.codec.layers import smoothstep
 from mien.models.codec.openings import (
     Opening,
@@ -48,6 +49,7 @@ OWN_FADE_IOD = 0.012  # a mouth that shows no teeth keeps its own pixels this fa
 NEUTRAL_TEETH = np.array([226.0, 214.0, 196.0])
 OWN_TEETH = 0.999  # below 1: their patch gets soft edges once it leaves its place
 OPEN_AT_REST_IOD = 0.012
+PLAIN_GAINS = np.ones((2, 2, 4), np.float32)
 DEPTH = (46.0, 18.0, 15.0)  # flesh that no light reaches is dark red, never black
 SEAM_WIDTH_IOD, SEAM_STRENGTH = 0.009, 0.75
 FLOOR_LIT, ROOF_LIT = 1.35, 0.45  # of that red: the mouth's floor and what lies under the lip
@@ -64,6 +66,12 @@ class OwnMouth:
     colour: F32  # [h, w, 3]
     depth: F32  # [h, w] px inside the inner lip contour
     plane: F64
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Middle of the box, px of the portrait."""
+        height, width = self.depth.shape
+        return self.origin[0] + width / 2, self.origin[1] + height / 2
 
 
 def light_tint(portrait: F32, rig: Rig, eyes: tuple[EyeLayer, ...]) -> F64:
@@ -103,6 +111,12 @@ def teeth_colour(own: OwnMouth) -> F64:
     return np.asarray(np.median(bright, axis=0), np.float64)
 
 
+def lip_gap(posed: Posed, size: int) -> Opening:
+    """The gap between the posed lips."""
+    upper, lower = (list(side) for side in (topology.UPPER_INNER_LIP, topology.LOWER_INNER_LIP))
+    return opening(posed.points[upper, :2], posed.points[lower, :2], size)
+
+
 def tongue_lift(c: F32) -> float:
     """How far the tip of the tongue is up behind the upper teeth, 0..1, under coefficients [52].
 
@@ -132,9 +146,9 @@ def tongue_lift(c: F32) -> float:
 
 @njit(inline="always")
 def _mix(
-    sprite: U8, x: float, y: float, share: float, colour: F64
+    sprite: U8, x: float, y: float, share: float, colour: F64, gain: F64
 ) -> None:  # pragma: no cover - compiled
-    """Lay a `share` of a premultiplied sprite sampled at (x, y) over `colour` [3]."""
+    """Lay a `share` of a premultiplied sprite at (x, y), times `gain` [3], over `colour` [3]."""
     if x < 0.0 or y < 0.0 or x > sprite.shape[1] - 1.001 or y > sprite.shape[0] - 1.001:
         return
     i, j = int(y), int(x)
@@ -145,7 +159,7 @@ def _mix(
         + c * sprite[i + 1, j, 3] + d * sprite[i + 1, j + 1, 3]
     ) / 255.0  # fmt: skip
     for k in range(3):
-        colour[k] = through * colour[k] + share * (
+        colour[k] = through * colour[k] + gain[k] * share * (
             a * sprite[i, j, k] + b * sprite[i, j + 1, k]
             + c * sprite[i + 1, j, k] + d * sprite[i + 1, j + 1, k]
         )  # fmt: skip
@@ -156,9 +170,9 @@ def _inside(
     out: U8, cavity: U8, tongue: U8, lower: U8, upper: U8, back: F64, jaw: F64,
     own: F32, own_depth: F32, own_x: int, own_y: int, own_back: F64, own_keep: float,
     bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
-    top: F32, bottom: F32, tint: F64, shadow_px: float, tongue_up: float, lift: float,
+    top: F32, bottom: F32, tint: F64, shadow_px: float, tongue_up: float, lift: float, gains: F32,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    colour = np.zeros(3)
+    colour, flesh, teeth = np.zeros(3), np.ones(3), np.ones(3)
     for y in range(bounds[1], bounds[3]):
         for x in range(bounds[0], bounds[2]):
             s, v, high, low = place(x, y, corner, along, length, top, bottom)
@@ -168,18 +182,31 @@ def _inside(
             cx = back[0, 0] * x + back[0, 1] * y + back[0, 2]
             cy = back[1, 0] * x + back[1, 1] * y + back[1, 2]
             jy = jaw[0] * cy + jaw[1]
-            colour[:] = 0.0
-            _mix(cavity, cx, jy, 1.0, colour)
+            share = min(max(s / length, 0.0), 1.0)
             deep = min(max((v - high) / max(low - high, 1.0), 0.0), 1.0)
+            gx = min(max(share * gains.shape[1] - 0.5, 0.0), gains.shape[1] - 1.001)
+            gy = min(max(deep * gains.shape[0] - 0.5, 0.0), gains.shape[0] - 1.001)
+            gi, gj = int(gy), int(gx)
+            gp, gq = gy - gi, gx - gj
+            for k in range(4):
+                gain = (
+                    (1 - gp) * ((1 - gq) * gains[gi, gj, k] + gq * gains[gi, gj + 1, k])
+                    + gp * ((1 - gq) * gains[gi + 1, gj, k] + gq * gains[gi + 1, gj + 1, k])
+                )  # fmt: skip
+                if k < 3:
+                    flesh[k] = gain
+                else:
+                    teeth[:] = gain
+            colour[:] = 0.0
+            _mix(cavity, cx, jy, 1.0, colour, flesh)
             lit = ROOF_LIT + (FLOOR_LIT - ROOF_LIT) * deep
             for k in range(3):
                 colour[k] = max(colour[k], DEPTH[k] * lit)
-            _mix(tongue, cx, jy + tongue_up, 1.0, colour)
-            _mix(lower, cx, jy, 1.0, colour)
+            _mix(tongue, cx, jy + tongue_up, 1.0, colour, flesh)
+            _mix(lower, cx, jy, 1.0, colour, teeth)
             if lift > 0.0:  # a lifted tip lies over the lower teeth
-                _mix(tongue, cx, jy + tongue_up, lift, colour)
-            _mix(upper, cx, cy, 1.0, colour)
-            share = min(max(s / length, 0.0), 1.0)
+                _mix(tongue, cx, jy + tongue_up, lift, colour, flesh)
+            _mix(upper, cx, cy, 1.0, colour, teeth)
             ends = min(share, 1.0 - share)
             shade = 1.0 - 0.36 * np.exp(-max(v - high, 0.0) / shadow_px)
             shade *= 0.35 + 0.65 * min(ends * 5.0, 1.0)
@@ -191,13 +218,13 @@ def _inside(
                     m, n = int(by), int(bx)
                     p, q = by - m, bx - n
                     a, b, c, d = (1 - p) * (1 - q), (1 - p) * q, p * (1 - q), p * q
-                    deep = (
+                    buried = (
                         a * own_depth[m, n] + b * own_depth[m, n + 1]
                         + c * own_depth[m + 1, n] + d * own_depth[m + 1, n + 1]
                     )  # fmt: skip
                     keep = own_keep
                     if own_keep < 1.0:
-                        keep = own_keep * min(deep / 2.5, 1.0)
+                        keep = own_keep * min(buried / 2.5, 1.0)
             for k in range(3):
                 value = colour[k] * tint[k] * shade
                 if keep > 0.0:
@@ -215,8 +242,7 @@ def _tongue(
     out: U8, sprite: U8, back: F64, jaw: F64, area: tuple[int, int, int, int],
     corner: F64, along: F64, length: float, top: F32, tint: F64, strength: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    colour = np.zeros(3)
-    before = np.zeros(3)
+    colour, before, gain = np.zeros(3), np.zeros(3), np.ones(3)
     for y in range(area[1], area[3]):
         for x in range(area[0], area[2]):
             s, v, high, _ = place(x, y, corner, along, length, top, top)
@@ -229,7 +255,7 @@ def _tongue(
                 colour[k] = before[k] / tint[k]
             cx = back[0, 0] * x + back[0, 1] * y + back[0, 2]
             cy = back[1, 0] * x + back[1, 1] * y + back[1, 2]
-            _mix(sprite, cx, jaw[0] * cy + jaw[1], 1.0, colour)
+            _mix(sprite, cx, jaw[0] * cy + jaw[1], 1.0, colour, gain)
             for k in range(3):
                 value = before[k] + cover * (colour[k] * tint[k] - before[k]) + 0.5
                 out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
@@ -238,8 +264,14 @@ def _tongue(
 class Mouth:
     """One character's mouth."""
 
-    def __init__(self, portrait: F32, rig: Rig, rest: F32, eyes: tuple[EyeLayer, ...]) -> None:
-        """`portrait` [S, S, 3] 0..255; `rest` [2]: lip gap in iod, sureness of teeth."""
+    def __init__(
+        self, portrait: F32, rig: Rig, rest: F32, eyes: tuple[EyeLayer, ...],
+        model: HarmonyModel | None = None,
+    ) -> None:  # fmt: skip
+        """`portrait` [S, S, 3] 0..255; `rest` [2]: lip gap in iod, sureness of teeth.
+
+        `model`: what has learned how mouths are lit; None: by rule alone.
+        """
         mean = face_basis().mean.astype(np.float64)
         shape = rig.shape
         height = np.linalg.norm(shape[SUBNASALE] - shape[topology.CHIN]) / np.linalg.norm(
@@ -263,14 +295,23 @@ class Mouth:
         lips = rig.landmarks[list(topology.UPPER_INNER_LIP), :2]
         self.seam = dark_edge(portrait, lips) * 0.8
         self.rig = rig
+        light = light_of(portrait, rig, self.tint)
+        self._harmony = None if model is None else Harmony(model, light)
 
-    def draw(self, out: U8, posed: Posed, dynamics: F32) -> None:
-        """Draw the mouth's inside, a shut mouth's line and the tongue into `out` [S, S, 4]."""
+    def _gains(self, gap: Opening, posed: Posed, dynamics: F32, turning: F32) -> F32:
+        if self._harmony is None:
+            return PLAIN_GAINS
+        coefficients = np.clip(np.nan_to_num(dynamics), 0.0, 1.0).astype(np.float32)
+        gains = self._harmony.gains(coefficients, np.nan_to_num(turning), gap, posed.iod_px)
+        return np.asarray(1.0 + (1.0 - self.teeth) * (gains - 1.0), np.float32)
+
+    def draw(self, out: U8, posed: Posed, dynamics: F32, turning: F32) -> None:
+        """Draw the mouth's inside, a shut mouth's line and the tongue into `out` [S, S, 4].
+
+        `turning` [3]: the head's rotation vector, public axes.
+        """
         size = out.shape[0]
-        gap = opening(
-            posed.points[list(topology.UPPER_INNER_LIP), :2],
-            posed.points[list(topology.LOWER_INNER_LIP), :2], size,
-        )  # fmt: skip
+        gap = lip_gap(posed, size)
         turn = posed.rigid.turn @ self.rig.rotation
         yaw, pitch, roll = yaw_pitch_roll(turn)
         every, seen = sprites(), sprites_at(float(np.degrees(yaw)))
@@ -285,9 +326,11 @@ class Mouth:
         _inside(
             out, layers["cavity"], layers["tongue_rest"], layers["lower"], layers["upper"],
             back, jaw, self.own.colour, self.own.depth, *self.own.origin,
-            inverse_affine(plane_affine(self.own.plane, posed)), self._own_share(widest, posed),
+            inverse_affine(plane_affine(self.own.plane, posed, self.own.middle)),
+            self._own_share(widest, posed),
             gap.bounds, gap.origin, gap.along, gap.length, gap.top, gap.bottom, tint,
             LIP_SHADOW_IOD * posed.iod_px, TONGUE_LIES_PX + TONGUE_LIFTS_PX * lift, lift,
+            self._gains(gap, posed, dynamics, turning),
         )  # fmt: skip
         if self.gap > OPEN_AT_REST_IOD:
             width = SEAM_WIDTH_IOD * posed.iod_px

@@ -22,7 +22,8 @@ F32 = NDArray[np.float32]
 
 # The head turns about the top of the spine: below the eyes and behind them, in iod.
 PIVOT_BELOW_EYES, PIVOT_BEHIND_EYES = 1.10, 0.85
-CAMERA_DISTANCE_IOD = 11.0  # about a metre: how fast size grows as the head comes closer
+CAMERA_DISTANCE_IOD = 11.0
+NEAREST = 0.3  # of that distance: what would come closer yet grows no more
 EYEBALL_RADIUS_IOD = 0.13
 # Degrees at coefficient 1 (facts of the head model): up, down, in, out.
 GAZE_DEGREES = {"Up": 25.0, "Down": 28.0, "In": 30.0, "Out": 30.0}
@@ -32,7 +33,7 @@ DEPTH_DAMPED = 0.85  # of expression depth, in portraits turned by more than 30�
 LENS_IOD, LENS_BELOW_EYE_IOD, LENS_FADE = (0.36, 0.32), 0.03, 0.30
 BRIDGE_IOD = (0.22, 0.14)
 FRAMES_HOLD = 0.92  # of the movement of the skin behind them
-LIMIT_KNEE = 0.6  # turns beyond this part of a limit are compressed
+LIMIT_KNEE = 0.89  # turns beyond this part of a limit are compressed: 25°, 15°, 20° come out whole
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,31 @@ EYES = (
 
 @dataclass(frozen=True)
 class Rigid:
-    """A head movement in the picture: p → scale · turn (p − pivot) + pivot + shift, px."""
+    """A head movement in the picture, as a camera at a `distance` before the pivot sees it.
+
+    Points are taken from the picture into space, turned about the pivot and seen again: what comes
+    closer grows, what goes away shrinks. Then the whole is scaled and shifted.
+    """
 
     turn: F64  # [3, 3] from the portrait's pose, picture axes
     scale: float
     pivot: F64  # [3] px
     shift: F64  # [3] px
+    distance: float  # px of the portrait
+    axis: F64  # [2] px: where the camera's axis meets the picture
 
     def apply(self, points: F64) -> F64:
-        """Move `points` [N, 3] px."""
-        moved = (points - self.pivot) @ self.turn.T
+        """Move `points` [N, 3] px; z stays a depth, not a picture's."""
+        spot = self.pivot.copy()
+        spot[:2] -= self.axis
+        away = points - self.pivot
+        away[:, :2] = (points[:, :2] - self.axis) * self._deep(away[:, 2:]) - spot[:2]
+        moved = away @ self.turn.T
+        moved[:, :2] = (moved[:, :2] + spot[:2]) / self._deep(moved[:, 2:]) - spot[:2]
         return np.asarray(self.scale * moved + self.pivot + self.shift)
+
+    def _deep(self, z: F64) -> F64:
+        return np.maximum(1.0 + z / self.distance, NEAREST)
 
 
 @dataclass(frozen=True)
@@ -164,6 +179,7 @@ class Rig:
         eyes = (self.shape[right] + self.shape[left]) / 2
         self.pivot_head = eyes + np.array([0.0, PIVOT_BELOW_EYES, PIVOT_BEHIND_EYES])
         self.pivot = self.to_picture(self.pivot_head[None])[0]
+        self.axis = self.landmarks[: topology.SKIN, :2].mean(0)
         self.basis = own_basis(face_basis(), self.shape)
         # Seen from the side, depth becomes width: a dropping jaw would leave a turned cheek bare.
         yaw = abs(float(yaw_pitch_roll(self.rotation)[0]))
@@ -194,7 +210,8 @@ class Rig:
         unit = self.scale * self.head_width
         away = np.clip(float(pose[5]) * self.head_width, -6.0, 6.0) / CAMERA_DISTANCE_IOD
         shift = np.array([float(pose[3]) * unit, -float(pose[4]) * unit, 0.0])
-        return Rigid(turn, 1.0 / (1.0 - away), self.pivot, shift)
+        distance = CAMERA_DISTANCE_IOD * self.scale
+        return Rigid(turn, 1.0 / (1.0 - away), self.pivot, shift, distance, self.axis)
 
     def pose(self, dynamics: F32, pose: F32) -> Posed:
         """Pose the face: `dynamics` [52], `pose` [6] public."""

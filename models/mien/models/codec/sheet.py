@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mien.models.codec import topology
 from mien.models.codec.layers import face_outline, head_plane, smoothstep
 from mien.models.codec.pose import F64
+from mien.models.codec.relief import Relief
 from mien.models.codec.rig import Posed, Rig
 
 F32 = NDArray[np.float32]
@@ -21,9 +22,11 @@ I32 = NDArray[np.int32]
 CELLS = 36  # grid cells across the picture
 BORDER_CELLS = 3  # beyond the picture's edge, so that a moving sheet stays covered
 SKULL_RECEDES_IOD = 0.55  # distance from the face over which depth falls back to the skull's middle
+SEEN_FROM_IOD = 0.12  # … and over which to what the portrait shows, where that is known
 NECK_FROM, NECK_TO = 0.80, 2.0  # iod below the eyes: share of movement falls from 1 to 0
 WIDE_FROM, WIDE_TO = 1.7, 2.6  # iod beside the jaw: hoods and long hair hang on the shoulders
 NECK_IN_FRONT_IOD = 0.18  # of the pivot
+FACE_FROM_TO_IOD = (-0.03, 0.12)  # inside the face's outline: from here on its own depth counts
 
 
 def grid_triangles(columns: int, rows: int) -> I32:
@@ -42,16 +45,39 @@ def _interpolate(landmarks: F64, flat: F64, scale: float) -> F64:
     return np.asarray((weight @ landmarks[:, 2]) / weight.sum(1))
 
 
+def _inside_face(rig: Rig, flat: F64) -> F64:
+    """How far positions [N, 2] px are inside the face's outline, iod; outside less than 0."""
+    contour = face_outline(rig).reshape(-1, 1, 2)
+    away = [cv2.pointPolygonTest(contour, (float(a), float(b)), True) for a, b in flat]
+    return np.array(away) / rig.scale
+
+
+def _seen_depth(rig: Rig, flat: F64, relief: Relief, size: int) -> F64:
+    """Depths [N] px: the face's own inside its outline, what the portrait shows around it."""
+    skin = rig.landmarks[: topology.SKIN]
+    face = _interpolate(skin, flat, rig.scale)
+    seen = relief.at(flat, size) * rig.scale
+    seen += np.median(skin[:, 2] - relief.at(skin[:, :2], size, fine=True) * rig.scale)
+    inside = _inside_face(rig, flat)
+    rim = _interpolate(rig.landmarks[list(topology.FACE_OVAL)], flat, rig.scale)
+    away = smoothstep(np.maximum(-inside, 0.0), 0.0, SEEN_FROM_IOD)
+    near = smoothstep(inside, *FACE_FROM_TO_IOD)
+    depth = rim + near * (face - rim)
+    return np.asarray(depth + away * (seen - depth))
+
+
 class Sheet:
     """The node grid of one character."""
 
-    def __init__(self, rig: Rig, size: int) -> None:
+    def __init__(self, rig: Rig, size: int, relief: Relief | None = None) -> None:
+        """`relief`: how deep the portrait lies; None: as a mean head does around this face."""
         step = size / CELLS
         line = (np.arange(CELLS + 1 + 2 * BORDER_CELLS) - BORDER_CELLS) * step - 0.5
         x, y = np.meshgrid(line, line)
         flat = np.stack([x, y], -1).reshape(-1, 2)
         self.triangles = grid_triangles(len(line), len(line))
-        self.nodes = np.concatenate([flat, self._depth(rig, flat)[:, None]], 1)
+        depth = self._depth(rig, flat) if relief is None else _seen_depth(rig, flat, relief, size)
+        self.nodes = np.concatenate([flat, depth[:, None]], 1)
         self.share = self._share(rig, flat)[:, None]
 
     @staticmethod
@@ -66,14 +92,12 @@ class Sheet:
         """Depth [N] px: the face's own inside its oval, back to the skull's middle around it, and
         the neck's below."""
         oval = rig.landmarks[list(topology.FACE_OVAL)]
-        contour = face_outline(rig).reshape(-1, 1, 2)
-        inside = np.array([cv2.pointPolygonTest(contour, (float(a), float(b)), True)
-                           for a, b in flat])  # fmt: skip
+        inside = _inside_face(rig, flat)
         rim = _interpolate(oval, flat, rig.scale)
         face = _interpolate(rig.landmarks[: topology.SKIN], flat, rig.scale)
-        near = smoothstep(inside / rig.scale, -0.03, 0.12)
+        near = smoothstep(inside, *FACE_FROM_TO_IOD)
         middle = rig.pivot[2]
-        away = smoothstep(np.maximum(-inside, 0.0) / rig.scale, 0.0, SKULL_RECEDES_IOD)
+        away = smoothstep(np.maximum(-inside, 0.0), 0.0, SKULL_RECEDES_IOD)
         depth = rim + near * (face - rim)
         depth = depth + away * (middle - depth)
         v = head_plane(rig, flat)[:, 1]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.codec.canonical import CANONICAL_PX
+from mien.models.graph_layers import mean, twice
 from mien.models.motion.diffusion.quiet_openvino import op, ov
 
 if TYPE_CHECKING:
@@ -27,11 +28,10 @@ def graph(model: SkinModel) -> ov.Model:
     for i in range(3):
         x = _block(w, f"down.{i}", x, 2)
         levels.append(x)
-    mean = op.reduce_mean(x, op.constant(np.array([2, 3], np.int64)), False)
-    code = op.matmul(mean, op.constant(w["code.weight"]), False, True)
+    code = op.matmul(mean(x), op.constant(w["code.weight"]), False, True)
     code = op.tanh(op.add(code, op.constant(w["code.bias"])))
     for i in range(3):
-        x = _block(w, f"up.{i}", op.concat([_twice(x), levels[2 - i]], 1), 1)
+        x = _block(w, f"up.{i}", op.concat([twice(x), levels[2 - i]], 1), 1)
     own = _conv(w, "leave", x, 1)
     return ov.Model([op.result(own), op.result(code)], [skin], "skin")
 
@@ -65,12 +65,3 @@ def _block(w: Any, name: str, x: Any, stride: int) -> Any:
         scale, bias = (op.constant(w[f"{name}.{place + 1}.{k}"]) for k in ("weight", "bias"))
         x = op.swish(op.group_normalization(x, scale, bias, GROUPS, 1e-5))
     return x
-
-
-def _twice(x: Any) -> Any:
-    scales = op.constant(np.array([2.0, 2.0], np.float32))
-    axes = op.constant(np.array([2, 3], np.int64))
-    return op.interpolate(
-        x, scales, "nearest", "scales", coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor", axes=axes,
-    )  # fmt: skip

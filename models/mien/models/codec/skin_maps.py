@@ -34,7 +34,8 @@ MOTION = 52 + 3  # coefficients, rotation vector
 TURN_GAIN = 3.0  # a turn of a third of a radian counts as much as a whole coefficient
 OWN, SHARED, CODE, OUT = 24, 24, 16, 5
 SHIFT_IOD, GAIN = 0.06, 0.8
-SEAM = slice(CANONICAL_PX // 2 - 8, CANONICAL_PX // 2 + 8)  # columns where both halves mix
+MAP_PX = CANONICAL_PX // 2  # maps are smooth: they are mixed at half the size of the skin
+SEAM = slice(MAP_PX // 2 - 4, MAP_PX // 2 + 4)  # columns where both halves mix
 _HEADER = "mien_skin"
 _WIDTHS = {"enter": (4, 16), "down.0": (16, 32), "down.1": (32, 48), "down.2": (48, 64),
            "up.0": (112, 48), "up.1": (80, 32), "up.2": (48, 24)}  # fmt: skip
@@ -52,8 +53,20 @@ def _view(side: str, other: str) -> list[int]:
 VIEWS = _view("Left", "Right"), _view("Right", "Left")
 # Share of the subject's left half in each column.
 LEFT_SHARE = np.clip(
-    (np.arange(CANONICAL_PX, dtype=np.float32) + 0.5 - SEAM.start) / (SEAM.stop - SEAM.start), 0, 1
+    (np.arange(MAP_PX, dtype=np.float32) + 0.5 - SEAM.start) / (SEAM.stop - SEAM.start), 0, 1
 )
+
+
+def halved(maps: F32) -> F32:
+    """Maps [..., 2h, 2w] at half the size, the mean of four: [..., h, w]."""
+    *rest, height, width = maps.shape
+    return np.asarray(maps.reshape(*rest, height // 2, 2, width // 2, 2).mean((-3, -1)), np.float32)
+
+
+@cache
+def within_face() -> F32:
+    """`canonical.inner` at the size of the maps, [MAP_PX, MAP_PX]."""
+    return halved(inner())
 
 
 class SkinWeightsError(ValueError):
@@ -118,11 +131,12 @@ class SkinPainter:
         self._request = features_request(model)
 
     def features(self, skin: U8, seen: F32) -> tuple[F32, F32]:
-        """Maps [F, 128 * 128] and code [CODE] of a skin [128, 128, 3], there where `seen` is 1."""
+        """Maps [F, MAP_PX * MAP_PX] and code [CODE] of a skin [128, 128, 3], where `seen` is 1."""
         picture = np.concatenate([skin.astype(np.float32) / 127.5 - 1.0, seen[..., None]], -1)
         own, code = self._request(np.ascontiguousarray(picture.transpose(2, 0, 1)[None]))
         shared = _doubled(self.model.tensors["shared"])
-        return np.concatenate([own[0], shared]).reshape(OWN + SHARED, -1), code[0]
+        whole = halved(np.concatenate([own[0], shared]))
+        return whole.reshape(OWN + SHARED, -1), code[0]
 
 
 @cache
@@ -135,16 +149,16 @@ class SkinMaps:
     """One character's maps."""
 
     def __init__(self, model: SkinModel, features: F32, code: F32) -> None:
-        """`features` [F, 128 * 128] and `code` [CODE] as `SkinPainter.features` gives them."""
+        """`features` [F, MAP_PX * MAP_PX] and `code` [CODE]: see `SkinPainter.features`."""
         self._w, self._code = model.tensors, code
-        within = inner().reshape(-1)
-        share = np.tile(LEFT_SHARE, CANONICAL_PX)
+        within = within_face().reshape(-1)
+        share = np.tile(LEFT_SHARE, MAP_PX)
         # Pixels of the subject's left half and right half; both know those of the seam.
         self._pixels = np.flatnonzero(within > 0)
         self._halves = tuple(
             _half(features, within, portion, self._pixels) for portion in (share, 1.0 - share)
         )
-        self._maps = np.zeros((CANONICAL_PX * CANONICAL_PX, OUT), np.float32)
+        self._maps = np.zeros((MAP_PX * MAP_PX, OUT), np.float32)
         self._maps[:, 2:] = 1.0
         self._rest = self._mixed(np.zeros(MOTION, np.float32))
 
@@ -161,7 +175,7 @@ class SkinMaps:
         return float(mixing + 2 * 2 * (small + self._w["direct.weight"].size)) / 1e9
 
     def at(self, dynamics: F32, turn: F32) -> F32:
-        """Shift in iod (two) and gain (three), [128, 128, 5], of coefficients [52] and a turn [3].
+        """Shift in iod (two) and gain (three), [MAP_PX, MAP_PX, 5], of a face [52] and a turn [3].
 
         `turn` is the head's rotation vector. Either half of the face sees its own side's
         coefficients alone. At rest shifts are 0 and gains 1, to the bit.
@@ -175,7 +189,7 @@ class SkinMaps:
         mixed[:, 2:] = np.exp(GAIN * mixed[:, 2:])
         maps = self._maps.copy()
         maps[self._pixels] = mixed
-        return maps.reshape(CANONICAL_PX, CANONICAL_PX, OUT)
+        return maps.reshape(MAP_PX, MAP_PX, OUT)
 
     def _matrix(self, motion: F32) -> F32:
         """What mixes the feature maps, [OUT, F]."""
@@ -228,19 +242,23 @@ def _doubled(maps: F32) -> F32:
 def lay_on(
     grid: F32, maps: F32, iod_px: float, x0: int, y0: int, x1: int, y1: int
 ) -> None:  # pragma: no cover - compiled
-    """Add maps [128, 128, 5] (`SkinMaps.at`) to a flow in place, cells x0..x1 by y0..y1.
+    """Add maps [S, S, 5] (`SkinMaps.at`) to a flow in place, cells x0..x1 by y0..y1.
 
     `grid` [h, w, 8]: displacement px, gains of red, green and blue, coverage, and the place in the
     canonical layout px.
     """
     size = maps.shape[0]
+    scale = np.float32(size / CANONICAL_PX)
+    half = np.float32(0.5)
     for i in range(y0, y1):
         for j in range(x0, x1):
             cover = grid[i, j, 5]
             if cover <= np.float32(0.0):
                 continue
-            x = min(max(grid[i, j, 6], np.float32(0.0)), np.float32(size - 1.001))
-            y = min(max(grid[i, j, 7], np.float32(0.0)), np.float32(size - 1.001))
+            x = scale * (grid[i, j, 6] + half) - half
+            y = scale * (grid[i, j, 7] + half) - half
+            x = min(max(x, np.float32(0.0)), np.float32(size - 1.001))
+            y = min(max(y, np.float32(0.0)), np.float32(size - 1.001))
             a, b = int(y), int(x)
             p, q = y - np.float32(a), x - np.float32(b)
             for k in range(5):

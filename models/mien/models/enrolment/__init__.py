@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.models.appearance.reader import shipped_reader
 from mien.models.character import (
     GEOMETRY_PREFIX,
     MAX_NAME_CHARS,
@@ -23,6 +24,7 @@ from mien.models.character import (
     Provenance,
 )
 from mien.models.enrolment import framing, gates, geometry
+from mien.models.enrolment.depth import with_seen_depth
 from mien.models.enrolment.errors import CODES, EnrolmentError, FaceListing
 from mien.models.enrolment.image import LoadedImage, load_image, thumbnail_png
 from mien.models.enrolment.landmarks import Face, find_faces, measure_points
@@ -70,6 +72,7 @@ def enroll(
     consent: str = "",
     progress: Progress | None = None,
     _gates: bool = True,
+    _learned: bool = True,
 ) -> Character:
     """Make a character of a picture (a path, or the bytes of a picture file).
 
@@ -90,8 +93,13 @@ def enroll(
         tell(STEPS[3])
         _judge(portrait)
     tell(STEPS[4])
-    landmarks = refine_lids(portrait.rgb, portrait.landmarks)
-    measured = geometry.measure(portrait.rgb, landmarks)
+    landmarks, read = portrait.landmarks, {}
+    if _learned:  # evaluations ask what it is worth
+        appearance = shipped_reader().read(portrait.rgb)
+        landmarks = with_seen_depth(landmarks, appearance)
+        read = {"depth": appearance.depth, "identity": appearance.code}
+    landmarks = refine_lids(portrait.rgb, landmarks)
+    measured = geometry.measure(portrait.rgb, landmarks) | read
     tell(STEPS[5])
     matte = cut_out(picture, portrait)
     plate = background_plate(portrait.rgb, matte)

@@ -17,8 +17,8 @@ F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 
 # Comfortable turns of a frontal portrait, radians: geometry alone holds that far.
-YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = np.radians([25.0, 15.0, 20.0])
-CHIN_UP_LIMIT = float(np.radians(15.0))  # a raised chin shows a throat that nobody painted
+YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = np.radians([28.0, 17.0, 22.5])
+CHIN_UP_LIMIT = float(np.radians(17.0))  # a raised chin shows a throat that nobody painted
 OPEN_MOUTH_IOD = 0.025  # an inner lip gap beyond this is an open mouth
 TEETH_LUMINANCE_RATIO = 0.62  # inner mouth against lips and cheeks: brighter is teeth
 

@@ -18,7 +18,7 @@ from mien.models.capture.reader import FaceReader, Look
 from mien.models.capture.video import video_frames
 from mien.models.enrolment import EnrolmentError
 from mien.models.motion.types import ARKIT_INDEX
-from training.evaluation.codec.driving import from_look, relative_face, relative_pose
+from training.evaluation.codec.driving import Seen, from_look, relative_face, relative_pose
 from training.evaluation.codec.features import Features
 from training.evaluation.codec.material import SIZE_PX
 from training.evaluation.codec.regions import Regions, regions
@@ -42,7 +42,7 @@ class Moment:
     """One frame of a clip, as motion against frame 0."""
 
     dynamics: F32
-    pose: F32
+    poses: dict[str, F32]  # [6] each, by contender
     look: Look
 
 
@@ -69,10 +69,14 @@ def moments(looks: list[Look], sitting: Sitting, reader: FaceReader) -> list[Mom
     faces = [coefficients(reader, look, neutral) for look in looks]
     source = from_look(looks[0], sitting.frame)
     return [
-        Moment(relative_face(face, faces[0]),
-               relative_pose(sitting.rig, source, from_look(look, sitting.frame)), look)
+        Moment(relative_face(face, faces[0]), _poses(sitting, source, look), look)
         for face, look in zip(faces, looks, strict=True)
-    ]  # fmt: skip
+    ]
+
+
+def _poses(sitting: Sitting, source: Seen, look: Look) -> dict[str, F32]:
+    target = from_look(look, sitting.frame)
+    return {who: relative_pose(sitting.rig_of(who), source, target) for who in sitting.drawings}
 
 
 def coefficients(reader: FaceReader, look: Look, neutral: Look | None) -> F32:
@@ -106,13 +110,13 @@ def reenact(
             at = _regions(now.look, sitting)
             points = from_look(now.look, sitting.frame).points
             for who, draw in sitting.drawings.items():
-                score(tallies[who], draw(now.dynamics, now.pose), true, at, features, points)
+                score(tallies[who], draw(now.dynamics, now.poses[who]), true, at, features, points)
         if index in ROW:
             row.append((true, now))
     if len(row) > 2:
         at = _regions(row[0][1].look, sitting)
         for who, draw in sitting.drawings.items():
-            shown = [draw(now.dynamics, now.pose) for _, now in row]
+            shown = [draw(now.dynamics, now.poses[who]) for _, now in row]
             score_sequence(tallies[who], shown, [true for true, _ in row], at)
     return tallies
 

@@ -1,13 +1,12 @@
 """Who is compared: the portrait as it stands, geometry alone, geometry with learned parts.
 
-Knows how each is made of a character, and why one cannot be. Refuses to judge. Learned parts are
-there once `Decoder` takes a keyword `learned`: False turns them off, True asks for them and may
-raise when their weights are not there.
+Knows how each is made of a character, and why one cannot be. Refuses to judge. Beside them stands
+the stretched-lip warp: geometry that draws no mouth and lets the lips' own pixels fill the gap.
 """
 
 from __future__ import annotations
 
-import inspect
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.character import Character
+from mien.models.codec import topology
 from mien.models.codec.decoder import Decoder
+from mien.models.codec.skin_maps import SkinWeightsError
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -23,26 +24,27 @@ Drawing = Callable[[F32, F32], U8]  # dynamics [52], pose [6] -> [512, 512, 3]
 
 STATIC, GEOMETRY, LEARNED = "static", "geometry", "learned"
 NAMES = (STATIC, GEOMETRY, LEARNED)
-NO_LEARNED = "the decoder has no learned parts yet"
+STRETCHED = "stretched"
 
 
-def has_learned_parts() -> bool:
-    """Whether `Decoder` knows of learned parts at all."""
-    return "learned" in inspect.signature(Decoder).parameters
+class StretchedLips(Decoder):
+    """Geometry whose mouth is skin: between the lips their own edges are drawn out."""
+
+    def __init__(self, character: Character) -> None:
+        super().__init__(character, learned=False)
+        upper, lower = np.array(topology.UPPER_INNER_LIP), np.array(topology.LOWER_INNER_LIP)
+        first = np.stack([upper[:-1], upper[1:], lower[:-1]], 1)
+        second = np.stack([upper[1:], lower[1:], lower[:-1]], 1)
+        mesh = copy.copy(self._mesh)
+        mesh.triangles = np.concatenate([mesh.triangles, first, second]).astype(np.int32)
+        self._mesh, self.mouth = mesh, _NoMouth()  # type: ignore[assignment]
 
 
-def geometry_decoder(character: Character) -> Decoder:
-    """The decoder with its learned parts off."""
-    return _made(character, learned=False) if has_learned_parts() else Decoder(character)
+class _NoMouth:
+    """Draws nothing."""
 
-
-def learned_decoder(character: Character) -> Decoder | None:
-    """The decoder with its learned parts, or None where there are none."""
-    return _made(character, learned=True) if has_learned_parts() else None
-
-
-def _made(character: Character, **options: Any) -> Decoder:
-    return Decoder(character, **options)
+    def draw(self, *_: Any) -> None:
+        """See the class."""
 
 
 def drawing(decoder: Decoder) -> Drawing:
@@ -60,25 +62,24 @@ def standing(character: Character) -> Drawing:
     return lambda dynamics, pose: portrait
 
 
-def contenders(character: Character) -> tuple[dict[str, Drawing], dict[str, str]]:
-    """Who can draw a character, by name, and why the others cannot."""
-    can = {STATIC: standing(character), GEOMETRY: drawing(geometry_decoder(character))}
+def contenders(
+    character: Character, plain: Character | None = None
+) -> tuple[dict[str, Drawing], dict[str, str]]:
+    """Who can draw a character, by name, and why the others cannot.
+
+    `plain` is the same portrait enrolled without anything learned; None: `character` stands for it.
+    """
+    bare = character if plain is None else plain
+    can = {STATIC: standing(character), GEOMETRY: drawing(Decoder(bare, learned=False)),
+           STRETCHED: drawing(StretchedLips(bare))}  # fmt: skip
     why: dict[str, str] = {}
     try:
-        learned = learned_decoder(character)
-    except Exception as problem:  # whatever their loader says of weights that are not there
-        if not type(problem).__module__.startswith("mien."):
-            raise
-        learned, why[LEARNED] = None, str(problem)
-    if learned is not None:
-        can[LEARNED] = drawing(learned)
-    else:
-        why.setdefault(LEARNED, NO_LEARNED)
+        can[LEARNED] = drawing(Decoder(character))
+    except SkinWeightsError as problem:
+        why[LEARNED] = str(problem)
     return can, why
 
 
-def gflop(character: Character) -> float | None:
-    """What learned parts cost a frame, as their decoder says (`Decoder.gflop`); None without."""
-    learned = learned_decoder(character)
-    said = getattr(learned, "gflop", None)
-    return None if said is None else float(said)
+def gflop(character: Character) -> float:
+    """What learned parts cost a frame, in 10^9 operations."""
+    return Decoder(character).gflop

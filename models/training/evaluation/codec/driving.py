@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.models.capture.points import LANDMARKS
+from mien.models.capture.points import LANDMARKS, places
 from mien.models.capture.reader import Look
 from mien.models.codec.basis import face_basis
 from mien.models.codec.pose import PUBLIC_TO_PICTURE, rotation_matrix, rotation_vector
@@ -23,6 +23,7 @@ from training.studio.labels import Labels
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 _IDS = np.array(LANDMARKS)
+_OVAL = places("oval")
 _SIGNS = np.diag(PUBLIC_TO_PICTURE)
 _LIMITS = ((2, 3), (0, 1), (4, 5))  # of a rotation vector's parts, in `Rig.limits`
 _REACHED = 0.97  # of a limit: nearer to it, a wish beyond all measure is needed
@@ -105,12 +106,14 @@ def residual_iod(rig: Rig, source: Seen, target: Seen, pose: F32) -> float:
 
 def _turned(rig: Rig, pose: F32, source: Seen) -> F64:
     """The portrait's points, with depths of its own landmarks, turned about the rig's pivot."""
-    deep = np.c_[source.points, rig.landmarks[_IDS, 2]] - rig.pivot
-    return np.asarray((deep @ rig.rigid(pose).turn.T)[:, :2])
+    turning = np.concatenate([pose[:3], np.zeros(3, np.float32)])
+    deep = np.c_[source.points, rig.landmarks[_IDS, 2]]
+    return np.asarray((rig.rigid(turning).apply(deep) - rig.pivot)[:, :2])
 
 
 def _weight(source: Seen, target: Seen) -> F64:
     rigid = face_basis().rigid_weight[_IDS].astype(np.float64)
+    rigid[_OVAL] = 0.0  # an outline's points lie where the face turns away: their depth is unsure
     weight = rigid * np.minimum(source.visible, target.visible) + 1e-4 * rigid + 1e-9
     return np.asarray(weight / weight.sum())
 

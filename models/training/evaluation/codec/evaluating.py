@@ -15,7 +15,7 @@ import numpy as np
 from mien.models.capture.reader import FaceReader
 from mien.models.capture.weights import EncoderWeightsError, load_model
 from mien.models.enrolment import EnrolmentError
-from training.evaluation.codec import clips, cost, repeating, sheets
+from training.evaluation.codec import clips, cost, identity, repeating, sheets
 from training.evaluation.codec.contenders import GEOMETRY, LEARNED, STATIC, gflop
 from training.evaluation.codec.encoding import Reading, read_person
 from training.evaluation.codec.features import Features
@@ -27,7 +27,6 @@ from training.evaluation.lines import MaterialError
 Tell = Callable[[str], None]
 Keep = Callable[[Results], None]
 REPORT = "codec.json"
-NO_IDENTITY = "there is no identity code yet to measure a distance by"
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,14 @@ class Evaluation:
         except EncoderWeightsError as problem:
             for figure in ("video", "motion_encoder", "retarget_r", "features", "disentanglement"):
                 self.results.missing[figure] = str(problem)
-        self.results.missing["identity_distance"] = NO_IDENTITY
 
     def run(self, keep: Keep = lambda results: None) -> Results:
         """Measure everything; `keep` gets what is known after every part."""
         began = time.perf_counter()
         self._people = self._enrol()
-        for part in (self._studio, self._costs, self._encoder, self._repeat, self._clips):
+        parts = (self._studio, self._costs, self._identity, self._encoder, self._repeat,
+                 self._clips)  # fmt: skip
+        for part in parts:
             part()
             self.results.seconds = time.perf_counter() - began
             keep(self.results)
@@ -106,13 +106,14 @@ class Evaluation:
         self.results.geometry_ms = cost.decode_ms(drawings[GEOMETRY], motion)
         if self._best == LEARNED:
             self.results.decode_ms = cost.decode_ms(drawings[LEARNED], motion)
-            said = gflop(self._people[0].sitting.character)
-            self.results.gflop = float("nan") if said is None else said
+            self.results.gflop = gflop(self._people[0].sitting.character)
         else:
             self.results.decode_ms = self.results.geometry_ms
-        if np.isnan(self.results.gflop):
-            why = self.results.missing.get(LEARNED, "the decoder does not say `gflop`")
-            self.results.missing["gflop"] = why
+            self.results.missing["gflop"] = self.results.missing[LEARNED]
+
+    def _identity(self) -> None:
+        self._tell("identity")
+        self.results.identity = identity.distances(self._people, self._best)
 
     def _encoder(self) -> None:
         if self._reader is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.evaluation.codec.contenders import LEARNED
 from training.evaluation.codec.driving import (
     Seen,
     from_labels,
@@ -59,15 +60,15 @@ class Person:
         iod_px = float(self.take.labels[index].iod[0]) * SIZE_PX * self.sitting.frame.scale
         return regions(self.seen(index).points, iod_px, SIZE_PX)
 
-    def motion(self, index: int) -> tuple[F32, F32]:
-        """Dynamics [52] and pose [6] that should give a frame."""
+    def motion(self, index: int, who: str = LEARNED) -> tuple[F32, F32]:
+        """Dynamics [52] and pose [6] that should give a frame, as a contender draws it."""
         labels = self.take.labels
-        pose = relative_pose(self.sitting.rig, self.seen(0), self.seen(index))
+        pose = relative_pose(self.sitting.rig_of(who), self.seen(0), self.seen(index))
         return relative_face(labels[index].coefficients, labels[0].coefficients), pose
 
     def shown(self, who: str, index: int) -> U8:
         """What a contender makes of a frame."""
-        return self.sitting.drawings[who](*self.motion(index))
+        return self.sitting.drawings[who](*self.motion(index, who))
 
     def rigid_residuals(self) -> Iterator[float]:
         """How far rigid points are from their places in frames where only the head moves, iod."""

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from training.evaluation.codec.contenders import NAMES
+from training.evaluation.codec.contenders import NAMES, STRETCHED
 from training.evaluation.codec.scoring import AGREED, FURTHER, Tally
 
 ENCODER_KEYS = ("median_r", "good", "gaze_deg", "pose_deg", "points_pct")
@@ -27,6 +27,7 @@ class Results:
     coefficients: dict[str, float] = field(default_factory=dict)  # r of each
     retarget: dict[str, float] = field(default_factory=dict)
     disentanglement: dict[str, float] = field(default_factory=dict)
+    identity: dict[str, float] = field(default_factory=dict)
     rest_error: float = math.nan
     decode_ms: float = math.nan
     geometry_ms: float = math.nan
@@ -36,6 +37,12 @@ class Results:
     rigid_residual: float = math.nan  # iod
     missing: dict[str, str] = field(default_factory=dict)  # figure: why it is not there
     seconds: float = 0.0
+
+    @property
+    def stretched_mouth(self) -> float:
+        """Open mouths of the stretched-lip warp, dB."""
+        tally = self.studio.get(STRETCHED)
+        return math.nan if tally is None else tally.figures()["mouth_psnr"]
 
     def as_json(self) -> Json:
         """The figures in the form that `mien eval codec --json` prints."""
@@ -58,7 +65,9 @@ class Results:
             "coefficients": {name: _number(r) for name, r in self.coefficients.items()},
             "retarget": {name: _number(value) for name, value in self.retarget.items()},
             "disentanglement": {k: _number(v) for k, v in self.disentanglement.items()},
-            "identity_distance": None,
+            "identity_distance": _number(self.identity.get("across_motion")),
+            "identity_between_people": _number(self.identity.get("between_people")),
+            "stretched_mouth_psnr": _number(self.stretched_mouth),
             "geometry_decode_ms": _number(self.geometry_ms),
             "rigid_residual_iod": _number(self.rigid_residual),
             "people": self.people,

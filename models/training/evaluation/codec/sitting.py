@@ -18,7 +18,7 @@ from mien.models.enrolment.framing import Frame, cut_portrait
 from mien.models.enrolment.gates import choose_face
 from mien.models.enrolment.image import load_image
 from mien.models.enrolment.landmarks import find_faces
-from training.evaluation.codec.contenders import Drawing, contenders
+from training.evaluation.codec.contenders import LEARNED, Drawing, contenders
 
 U8 = NDArray[np.uint8]
 
@@ -32,6 +32,11 @@ class Sitting:
     frame: Frame
     drawings: dict[str, Drawing]
     missing: dict[str, str]  # why somebody cannot draw
+    bare: Rig | None = None  # of geometry alone, where that differs
+
+    def rig_of(self, who: str) -> Rig:
+        """The geometry that a contender draws with."""
+        return self.rig if self.bare is None or who == LEARNED else self.bare
 
     def cut(self, picture: U8) -> U8:
         """Another frame of the same camera, as the portrait was cut."""
@@ -40,8 +45,11 @@ class Sitting:
         return cut_portrait(picture, self.frame)
 
 
-def enrolled(png: bytes, name: str) -> Sitting:
-    """Enrol a picture file's bytes. Raises EnrolmentError."""
+def enrolled(png: bytes, name: str, compared: bool = True) -> Sitting:
+    """Enrol a picture file's bytes; unless `compared`, nobody is prepared to draw.
+
+    Raises EnrolmentError.
+    """
     character = enroll(png, name=name)
     picture = load_image(png)
     height, width = picture.rgb.shape[:2]
@@ -50,9 +58,15 @@ def enrolled(png: bytes, name: str) -> Sitting:
     away = np.abs(cut_portrait(picture.rgb, frame).astype(int) - character.arrays["portrait"])
     if away.mean() > 2.0:
         raise EnrolmentError("unstable", "the portrait is not where it was found a second time")
-    rig = Rig({**character.geometry, "landmarks": character.arrays["landmarks"]})
-    can, why = contenders(character)
-    return Sitting(character, rig, frame, can, why)
+    if not compared:
+        return Sitting(character, _rig(character), frame, {}, {})
+    plain = enroll(png, name=name, _learned=False)
+    can, why = contenders(character, plain)
+    return Sitting(character, _rig(character), frame, can, why, _rig(plain))
+
+
+def _rig(character: Character) -> Rig:
+    return Rig({**character.geometry, "landmarks": character.arrays["landmarks"]})
 
 
 def png_of(rgb: U8) -> bytes:

@@ -1,0 +1,1 @@
+"""Who a portrait shows: the appearance encoder, run once a character."""

@@ -1,0 +1,146 @@
+"""Harmony: how bright the mouth's inside is, place by place, for this face and this moment.
+
+Knows a small network (two hidden layers) and what it is told: the coefficients, the head's turn,
+how far the lips are apart, and the light on this portrait's cheeks and lips. It answers with smooth
+gains over the gap between the lips; their colour is bounded, so that teeth stay teeth. Refuses to
+draw: what lies in a mouth, its edges and its grain, is `mouth`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mien.models import weights_file
+from mien.models.codec.openings import SAMPLES, Opening
+from mien.models.codec.rig import Rig
+from mien.models.motion.types import COEFFICIENTS
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+VERSION = 1
+SHIPPED = Path(__file__).parents[1] / "weights" / "harmony.safetensors"
+ROWS, COLUMNS = 4, 8  # of the gains: from the upper lip to the lower, from image left to right
+LIGHT = 14  # values that say how the portrait is lit
+SHAPE = 3  # values that say how the lips stand
+HIDDEN = 96
+TOLD = COEFFICIENTS + 3 + SHAPE + LIGHT
+TURN_GAIN = 3.0
+# The most that log gains do: darken, brighten (little: white teeth would run together), tinge.
+DARKEN, BRIGHTEN, TINGE = 1.1, 0.28, 0.18
+TEETH = 0.4  # of the brightness alone: teeth in shade are grey, not brown
+# Landmarks whose surroundings tell the light: cheeks right and left, forehead, chin, lips.
+_CHEEKS, _FOREHEAD, _CHIN, _LIPS = (50, 280), 151, 199, (0, 17)
+_HEADER = "mien_mouth"
+
+
+class MouthWeightsError(ValueError):
+    """A weights file is missing, damaged, foreign or of another shape; the message says which."""
+
+
+@dataclass(frozen=True, eq=False)
+class HarmonyModel:
+    """All that a weights file holds, as float32."""
+
+    tensors: Mapping[str, F32]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def expected_tensors() -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of all tensors."""
+    out: dict[str, tuple[int, ...]] = {}
+    widths = (TOLD, HIDDEN, HIDDEN, 4 * ROWS * COLUMNS)
+    for place, (into, width) in enumerate(pairwise(widths)):
+        out |= {f"{place}.weight": (width, into), f"{place}.bias": (width,)}
+    return out
+
+
+def save_model(path: Path, tensors: Mapping[str, ArrayLike], notes: dict[str, Any]) -> None:
+    """Write a weights file in float16, atomically. Raises MouthWeightsError."""
+    arrays = {name: np.asarray(tensor, np.float16) for name, tensor in tensors.items()}
+    weights_file.check(arrays, expected_tensors(), MouthWeightsError)
+    weights_file.write(path, arrays, _HEADER, {"version": VERSION, "notes": notes})
+
+
+def load_model(path: Path | None = None) -> HarmonyModel:
+    """Read a weights file; None: what ships with mien. Raises MouthWeightsError."""
+    path = SHIPPED if path is None else Path(path)
+    arrays, said = weights_file.read(path, _HEADER, VERSION, "the mouth", MouthWeightsError)
+    weights_file.check(arrays, expected_tensors(), MouthWeightsError)
+    return HarmonyModel(weights_file.widened(arrays), dict(said.get("notes", {})))
+
+
+@cache
+def shipped_model() -> HarmonyModel:
+    """The weights that ship with mien, read once. Raises MouthWeightsError."""
+    return load_model()
+
+
+def light_of(portrait: F32, rig: Rig, tint: F64) -> F32:
+    """What is told of the light [LIGHT], of `portrait` [S, S, 3] 0..255 and the mouth's tint."""
+
+    def log(colour: F64) -> F64:
+        return np.asarray(np.log((colour + 4.0) / 128.0))
+
+    right, left = (_around(portrait, rig, i) for i in _CHEEKS)
+    lips = np.mean([_around(portrait, rig, i) for i in _LIPS], 0)
+    forehead, chin = (_around(portrait, rig, i).mean(keepdims=True) for i in (_FOREHEAD, _CHIN))
+    aside = log(left.mean(keepdims=True)) - log(right.mean(keepdims=True))
+    values = [np.log(tint), log((right + left) / 2), log(lips), aside, log(chin) - log(forehead),
+              log(right.mean(keepdims=True)), log(left.mean(keepdims=True)), log(chin)]  # fmt: skip
+    return np.asarray(np.concatenate(values), np.float32)
+
+
+def _around(portrait: F32, rig: Rig, landmark: int) -> F64:
+    x, y = np.clip(np.round(rig.landmarks[landmark, :2]).astype(int), 3, portrait.shape[0] - 4)
+    return np.asarray(portrait[y - 3 : y + 4, x - 3 : x + 4].mean((0, 1)), np.float64)
+
+
+def shape_of(gap: Opening, iod_px: float) -> F32:
+    """What is told of the lips [SHAPE]: how far they are apart, on average too, and how long."""
+    apart = (gap.bottom - gap.top) / iod_px
+    values = (5.0 * float(apart.max()), 5.0 * float(apart.mean()), gap.length / iod_px)
+    return np.array(values, np.float32)
+
+
+class Harmony:
+    """One character's gains."""
+
+    def __init__(self, model: HarmonyModel, light: F32) -> None:
+        self._w, self._light = model.tensors, light
+
+    def gains(self, dynamics: F32, turn: F32, gap: Opening, iod_px: float) -> F32:
+        """Gains [ROWS, COLUMNS, 4] of a moment: coefficients [52], rotation vector [3], lips.
+
+        Of flesh (red, green, blue) and of teeth.
+        """
+        told = [dynamics, TURN_GAIN * turn, shape_of(gap, iod_px), self._light]
+        x = np.concatenate(told).astype(np.float32)
+        for place in (0, 1):
+            x = self._w[f"{place}.weight"] @ x + self._w[f"{place}.bias"]
+            x = 0.5 * x * (1.0 + np.tanh(0.5 * x))  # SiLU
+        x = self._w["2.weight"] @ x + self._w["2.bias"]
+        both = np.tanh(x.reshape(4, ROWS, COLUMNS))
+        bright = np.where(both[:1] > 0, BRIGHTEN, DARKEN) * both[:1]
+        gains = np.exp(np.concatenate([bright + TINGE * both[1:], TEETH * bright]))
+        return np.asarray(gains.transpose(1, 2, 0), np.float32)
+
+
+def unrolled_places(gap: Opening, rows: int, columns: int) -> F64:
+    """Where the middle of each place of a gap lies in the picture, [rows, columns, 2] px."""
+    share = (np.arange(columns) + 0.5) / columns
+    at = np.linspace(0.0, 1.0, SAMPLES)
+    top, bottom = np.interp(share, at, gap.top), np.interp(share, at, gap.bottom)
+    down = ((np.arange(rows) + 0.5) / rows)[:, None]
+    across = np.array([-gap.along[1], gap.along[0]])
+    height = top + down * (bottom - top)
+    line = gap.origin + (share * gap.length)[:, None] * gap.along
+    return np.asarray(line[None] + height[..., None] * across)

@@ -1,0 +1,86 @@
+"""How the codec's networks are trained: courses that go on, losses that ask for what they say."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+if find_spec("torch") is None:
+    pytest.skip("torch is not installed", allow_module_level=True)
+
+import itertools
+
+import torch
+from torch import nn
+
+from training.codec.appearance import same_person
+from training.codec.course import Course, Lesson, Pace
+from training.codec.encoding import equal_say
+from training.codec.harmony import teeth_in
+
+
+def line_course(checkpoint, minutes):
+    torch.manual_seed(1)
+    pace = Pace(minutes, 0.05, warm_up=5, kept=0.9)
+    return Course(nn.Linear(1, 1), nn.Linear(1, 1), checkpoint, pace, meant="for a test")
+
+
+def a_line(count):
+    x = torch.linspace(-1, 1, 32)[:, None]
+    return itertools.repeat((x, 3.0 * x - 1.0), count)
+
+
+def test_a_course_learns_and_goes_on_where_it_was_stopped(tmp_path):
+    path = tmp_path / "line.pt"
+    course = line_course(path, 60.0)
+
+    def teach(batch):
+        away = (course.model(batch[0]) - batch[1]).square().mean()
+        return Lesson({"away": away}, {"twice": 2 * away})
+
+    before = float(teach(next(a_line(1))).parts["away"])
+    course.run(a_line(150), teach)
+    assert course.step == 150
+    assert float(teach(next(a_line(1))).parts["away"]) < 0.05 * before
+    kept = torch.load(path, weights_only=True)
+    assert kept["step"] == 150 and kept["meant"] == "for a test"
+    weight = course.model.weight.item()
+    course = line_course(path, 60.0)
+    assert course.step == 150 and course.model.weight.item() == weight
+    assert abs(course.average.weight.item() - weight) < 0.5
+    course.run(a_line(10), teach)
+    assert course.step == 160
+
+
+def test_a_course_whose_time_is_spent_learns_nothing_more(tmp_path):
+    course = line_course(tmp_path / "line.pt", 0.0)
+    course.run(a_line(50), lambda batch: Lesson({"away": course.model(batch[0]).mean()}))
+    assert course.step == 0
+
+
+def test_rare_coefficients_have_an_equal_say():
+    spread = np.full(52, 0.04, np.float32)
+    spread[3] = 0.001
+    say = equal_say(spread).numpy()
+    assert say[3] > 4 * say[0]
+    assert (say * spread).sum() == pytest.approx(spread.sum(), rel=1e-5)
+    assert say[3] * spread[3] < say[0] * spread[0]  # … but what never moves does not rule
+
+
+def test_codes_of_one_person_are_to_be_alike():
+    who = torch.tensor([0, 0, 1, 1])
+    east, north = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    right = same_person(torch.stack([east, east, north, north]), who, 0.1)
+    wrong = same_person(torch.stack([east, north, east, north]), who, 0.1)
+    assert right < 0.01 < 5.0 < wrong
+
+
+def test_teeth_are_grey_under_any_tint():
+    tint = np.array([[1.1, 0.8, 0.6]], np.float32)
+    pictures = np.zeros((1, 3, 2, 2), np.float32)
+    pictures[0, :, 0] = np.array([0.7, 0.68, 0.62])[:, None] * tint[0][:, None]  # a tooth
+    pictures[0, :, 1] = np.array([0.4, 0.15, 0.12])[:, None] * tint[0][:, None]  # flesh
+    share = teeth_in(pictures, tint)
+    assert (share[0, 0, 0] > 0.99).all() and (share[0, 0, 1] < 0.01).all()
