@@ -239,8 +239,8 @@ class Rig:
         wide, up, down = get("eyeWide"), get("eyeLookUp"), get("eyeLookDown")
         ajar = 1.0 - blink
         upper = 0.9 * blink + ajar * (0.2 * squint + 0.08 * cheek + 0.55 * down)
-        upper -= ajar * (0.12 * wide + 0.12 * up)
-        lower = 0.1 * blink + ajar * (0.26 * squint + 0.16 * cheek - 0.18 * down - 0.07 * wide)
+        upper -= ajar * (0.10 * wide + 0.12 * up)
+        lower = 0.1 * blink + ajar * (0.26 * squint + 0.16 * cheek - 0.18 * down - 0.02 * wide)
         lower += ajar * 0.06 * up
         if upper + lower > 1.0:
             upper, lower = upper / (upper + lower), lower / (upper + lower)
