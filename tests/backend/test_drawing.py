@@ -79,6 +79,27 @@ def test_actors_that_hang_take_no_frame_from_the_others(canvas, threads):
     release.set()
 
 
+def test_one_frame_waits_for_the_one_in_work_and_a_third_is_dropped(canvas, threads):
+    release = threading.Event()
+    actor = canvas(Painter(lambda: release.wait(20)))
+    shots = [shot() for _ in range(3)]
+    assert [threads.submit(actor, one) for one in shots] == [True, True, False]
+    release.set()
+    wait_for(lambda: not actor.busy)
+    assert [drawn.shot for drawn in actor.seen] == shots[:2]
+    assert threads.submit(actor, shot())
+
+
+def test_an_actor_that_leaves_draws_nothing_that_waits(canvas, threads):
+    release = threading.Event()
+    actor = canvas(Painter(lambda: release.wait(20)))
+    assert threads.submit(actor, shot()) and threads.submit(actor, shot())
+    actor.retire()
+    release.set()
+    wait_for(lambda: not actor.busy)
+    assert len(actor.seen) == 1
+
+
 def test_an_actor_that_turns_slow_is_noticed(canvas, threads):
     slow = canvas(Painter(lambda: time.sleep(0.3)))
     assert not slow.slow

@@ -1,9 +1,9 @@
 """Motion to pixels in the ring, on a few threads of its own.
 
 Knows one actor's decoder and ring (`Canvas`), and how to share threads so that an actor whose
-decoder is slow or broken takes time from nobody else: it has one frame in work at most, skips what
-it cannot draw, and all slow actors share one thread of their own. Refuses to know lines, clients
-and sockets.
+decoder is slow or broken takes time from nobody else: it has one frame in work and one waiting at
+most, skips what it cannot draw, and all slow actors share one thread of their own. Refuses to know
+lines, clients and sockets.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ class Drawn:
 Report = Callable[[Drawn], None]
 
 
+class Full(Exception):
+    """An actor has as many frames in work as it may."""
+
+
 class Canvas:
     """One actor's decoder, ring and figures. One thread draws at a time."""
 
@@ -59,6 +63,7 @@ class Canvas:
         self.decoder = decoder
         self.meter = ActorMeter()
         self.busy = False
+        self._waiting: Shot | None = None
         self._report = report
         self._retry_us = retry_us
         self._mean_us = 0.0
@@ -95,12 +100,31 @@ class Canvas:
         if not held:
             self._mean_us += _SLOW_SHARE * (now_us() - started_us - self._mean_us)
 
-    def done(self) -> None:
-        """The frame in work is finished."""
+    def accept(self, shot: Shot) -> Shot | None:
+        """Takes a shot in: it may begin (it is returned), waits, or raises `Full`.
+
+        A tick that makes motion for two frames takes longer than one that makes none; waiting
+        evens that out. Slow actors let nothing wait: it would only be late.
+        """
         with self._lock:
+            if not self.busy:
+                self.busy = True
+                return shot
+            if self.slow or self._waiting is not None:
+                raise Full
+            self._waiting = shot
+            return None
+
+    def done(self) -> Shot | None:
+        """The frame in work is finished; returns the one that waits, which is now in work."""
+        with self._lock:
+            shot, self._waiting = self._waiting, None
+            if shot is not None and not self._retired:
+                return shot
             self.busy = False
             if self._retired:
                 self.ring.close()
+            return None
 
     def _decode(self, shot: Shot) -> Drawn:
         pixels = self.ring.begin()
@@ -151,12 +175,17 @@ class DrawingThreads:
             thread.start()
 
     def submit(self, canvas: Canvas, shot: Shot) -> bool:
-        """Has the shot drawn; False if the actor's last one is still in work."""
-        if canvas.busy:
+        """Has the shot drawn; False if the actor has too many in work already."""
+        try:
+            begins = canvas.accept(shot)
+        except Full:
             return False
-        canvas.busy = True
-        (self._slow if canvas.slow else self._quick).put((canvas, shot))
+        if begins is not None:
+            self._put(canvas, begins)
         return True
+
+    def _put(self, canvas: Canvas, shot: Shot) -> None:
+        (self._slow if canvas.slow else self._quick).put((canvas, shot))
 
     def close(self) -> None:
         """Finishes what is in work and ends the threads; a decoder that hangs is left behind."""
@@ -165,8 +194,7 @@ class DrawingThreads:
         for thread in self._threads:
             thread.join(timeout=2.0)
 
-    @staticmethod
-    def _run(jobs: _Jobs) -> None:
+    def _run(self, jobs: _Jobs) -> None:
         while (job := jobs.get()) is not None:
             canvas, shot = job
             try:
@@ -174,7 +202,9 @@ class DrawingThreads:
             except Exception:  # a ring that fails: nothing left to hold, the log must tell
                 _LOG.exception("actor %d: its ring failed", canvas.actor_id)
             finally:
-                canvas.done()
+                following = canvas.done()
+                if following is not None:
+                    self._put(canvas, following)
 
 
 _Jobs = queue.SimpleQueue[tuple[Canvas, Shot] | None]
