@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -77,3 +78,36 @@ def check(
 def widened(arrays: Mapping[str, NDArray[Any]]) -> dict[str, F32]:
     """The arrays as float32."""
     return {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """All that a weights file of one shape holds, as float32."""
+
+    tensors: Mapping[str, F32]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The weights files of one network that has one shape."""
+
+    header: str
+    version: int
+    what: str  # whose weights, in messages
+    error: type[ValueError]
+    expected: Callable[[], Mapping[str, tuple[int, ...]]]
+    shipped: Path
+
+    def save(self, path: Path, tensors: Mapping[str, ArrayLike], notes: dict[str, Any]) -> None:
+        """Write a weights file in float16, atomically. Raises `error`."""
+        arrays = {name: np.asarray(tensor, np.float16) for name, tensor in tensors.items()}
+        check(arrays, self.expected(), self.error)
+        write(path, arrays, self.header, {"version": self.version, "notes": notes})
+
+    def load(self, path: Path | None = None) -> Weights:
+        """Read a weights file; None: what ships with mien. Raises `error`."""
+        path = self.shipped if path is None else Path(path)
+        arrays, said = read(path, self.header, self.version, self.what, self.error)
+        check(arrays, self.expected(), self.error)
+        return Weights(widened(arrays), dict(said.get("notes", {})))

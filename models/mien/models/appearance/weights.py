@@ -5,33 +5,24 @@ Knows names, shapes and the file (`mien.models.weights_file`). Refuses to run an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from mien.models import weights_file
 from mien.models.appearance.shapes import CODE, GROUPS, WIDTHS
+from mien.models.weights_file import Kind, Weights
 
 F32 = NDArray[np.float32]
 VERSION = 1
 SHIPPED = Path(__file__).parents[1] / "weights" / "appearance.safetensors"
-_HEADER = "mien_appearance"
 
 
 class AppearanceWeightsError(ValueError):
     """A weights file is missing, damaged, foreign or of another shape; the message says which."""
 
 
-@dataclass(frozen=True, eq=False)
-class AppearanceModel:
-    """All that a weights file holds, as float32."""
-
-    tensors: Mapping[str, F32]
-    notes: dict[str, Any] = field(default_factory=dict)
+AppearanceModel = Weights
 
 
 def expected_tensors() -> dict[str, tuple[int, ...]]:
@@ -53,18 +44,12 @@ def expected_tensors() -> dict[str, tuple[int, ...]]:
     return out
 
 
-def save_model(path: Path, tensors: Mapping[str, ArrayLike], notes: dict[str, Any]) -> None:
-    """Write a weights file in float16, atomically. Raises AppearanceWeightsError."""
-    arrays = {name: np.asarray(tensor, np.float16) for name, tensor in tensors.items()}
-    weights_file.check(arrays, expected_tensors(), AppearanceWeightsError)
-    weights_file.write(path, arrays, _HEADER, {"version": VERSION, "notes": notes})
-
-
-def load_model(path: Path | None = None) -> AppearanceModel:
-    """Read a weights file; None: what ships with mien. Raises AppearanceWeightsError."""
-    path = SHIPPED if path is None else Path(path)
-    arrays, said = weights_file.read(
-        path, _HEADER, VERSION, "the appearance encoder", AppearanceWeightsError
-    )
-    weights_file.check(arrays, expected_tensors(), AppearanceWeightsError)
-    return AppearanceModel(weights_file.widened(arrays), dict(said.get("notes", {})))
+_KIND = Kind(
+    "mien_appearance",
+    VERSION,
+    "the appearance encoder",
+    AppearanceWeightsError,
+    expected_tensors,
+    SHIPPED,
+)
+save_model, load_model = _KIND.save, _KIND.load

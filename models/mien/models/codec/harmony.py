@@ -8,20 +8,17 @@ draw: what lies in a mouth, its edges and its grain, is `mouth`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from mien.models import weights_file
 from mien.models.codec.openings import SAMPLES, Opening
 from mien.models.codec.rig import Rig
 from mien.models.motion.types import COEFFICIENTS
+from mien.models.weights_file import Kind, Weights
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -39,19 +36,13 @@ DARKEN, BRIGHTEN, TINGE = 1.1, 0.28, 0.18
 TEETH = 0.4  # of the brightness alone: teeth in shade are grey, not brown
 # Landmarks whose surroundings tell the light: cheeks right and left, forehead, chin, lips.
 _CHEEKS, _FOREHEAD, _CHIN, _LIPS = (50, 280), 151, 199, (0, 17)
-_HEADER = "mien_mouth"
 
 
 class MouthWeightsError(ValueError):
     """A weights file is missing, damaged, foreign or of another shape; the message says which."""
 
 
-@dataclass(frozen=True, eq=False)
-class HarmonyModel:
-    """All that a weights file holds, as float32."""
-
-    tensors: Mapping[str, F32]
-    notes: dict[str, Any] = field(default_factory=dict)
+HarmonyModel = Weights
 
 
 def expected_tensors() -> dict[str, tuple[int, ...]]:
@@ -63,19 +54,8 @@ def expected_tensors() -> dict[str, tuple[int, ...]]:
     return out
 
 
-def save_model(path: Path, tensors: Mapping[str, ArrayLike], notes: dict[str, Any]) -> None:
-    """Write a weights file in float16, atomically. Raises MouthWeightsError."""
-    arrays = {name: np.asarray(tensor, np.float16) for name, tensor in tensors.items()}
-    weights_file.check(arrays, expected_tensors(), MouthWeightsError)
-    weights_file.write(path, arrays, _HEADER, {"version": VERSION, "notes": notes})
-
-
-def load_model(path: Path | None = None) -> HarmonyModel:
-    """Read a weights file; None: what ships with mien. Raises MouthWeightsError."""
-    path = SHIPPED if path is None else Path(path)
-    arrays, said = weights_file.read(path, _HEADER, VERSION, "the mouth", MouthWeightsError)
-    weights_file.check(arrays, expected_tensors(), MouthWeightsError)
-    return HarmonyModel(weights_file.widened(arrays), dict(said.get("notes", {})))
+_KIND = Kind("mien_mouth", VERSION, "the mouth", MouthWeightsError, expected_tensors, SHIPPED)
+save_model, load_model = _KIND.save, _KIND.load
 
 
 @cache

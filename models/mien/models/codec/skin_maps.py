@@ -11,19 +11,17 @@ does with wrinkle maps; here the maps are the network's, for this very skin.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from mien.models import weights_file
 from mien.models.codec.canonical import CANONICAL_PX, inner
 from mien.models.motion.types import ARKIT_INDEX, ARKIT_NAMES
+from mien.models.weights_file import Kind, Weights
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -36,7 +34,6 @@ OWN, SHARED, CODE, OUT = 24, 24, 16, 5
 SHIFT_IOD, GAIN = 0.06, 0.8
 MAP_PX = CANONICAL_PX // 2  # maps are smooth: they are mixed at half the size of the skin
 SEAM = slice(MAP_PX // 2 - 4, MAP_PX // 2 + 4)  # columns where both halves mix
-_HEADER = "mien_skin"
 _WIDTHS = {"enter": (4, 16), "down.0": (16, 32), "down.1": (32, 48), "down.2": (48, 64),
            "up.0": (112, 48), "up.1": (80, 32), "up.2": (48, 24)}  # fmt: skip
 
@@ -73,12 +70,7 @@ class SkinWeightsError(ValueError):
     """A weights file is missing, damaged, foreign or of another shape; the message says which."""
 
 
-@dataclass(frozen=True, eq=False)
-class SkinModel:
-    """All that a weights file holds, as float32."""
-
-    tensors: Mapping[str, F32]
-    notes: dict[str, Any] = field(default_factory=dict)
+SkinModel = Weights
 
 
 def expected_tensors() -> dict[str, tuple[int, ...]]:
@@ -99,19 +91,8 @@ def expected_tensors() -> dict[str, tuple[int, ...]]:
     return out
 
 
-def save_model(path: Path, tensors: Mapping[str, ArrayLike], notes: dict[str, Any]) -> None:
-    """Write a weights file in float16, atomically. Raises SkinWeightsError."""
-    arrays = {name: np.asarray(tensor, np.float16) for name, tensor in tensors.items()}
-    weights_file.check(arrays, expected_tensors(), SkinWeightsError)
-    weights_file.write(path, arrays, _HEADER, {"version": VERSION, "notes": notes})
-
-
-def load_model(path: Path | None = None) -> SkinModel:
-    """Read a weights file; None: what ships with mien. Raises SkinWeightsError."""
-    path = SHIPPED if path is None else Path(path)
-    arrays, said = weights_file.read(path, _HEADER, VERSION, "skin maps", SkinWeightsError)
-    weights_file.check(arrays, expected_tensors(), SkinWeightsError)
-    return SkinModel(weights_file.widened(arrays), dict(said.get("notes", {})))
+_KIND = Kind("mien_skin", VERSION, "skin maps", SkinWeightsError, expected_tensors, SHIPPED)
+save_model, load_model = _KIND.save, _KIND.load
 
 
 @cache
