@@ -17,18 +17,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mien.models.codec.harmony import (
+    ASIDE,
     BRIGHTEN,
     COLUMNS,
     DARKEN,
     HIDDEN,
     LIGHT,
     ROWS,
+    SIDES,
     TEETH,
     TINGE,
     TOLD,
     TURN_GAIN,
 )
 from mien.models.codec.layers import smoothstep
+from mien.models.motion.types import COEFFICIENTS
 from training.codec.course import Course, Lesson, Pace
 from training.codec.faces import SWAPPED
 from training.codec.sittings import read
@@ -84,12 +87,11 @@ class HarmonyNetwork(nn.Sequential):
 def mirrored(mouths: Mouths) -> Mouths:
     """The same in a mirror."""
     told = mouths.told.clone()
-    told[:, :52] = told[:, SWAPPED]
-    told[:, 53:55] *= -1.0
-    light = told[:, -14:].clone()
-    light[:, 9] *= -1.0
-    light[:, 11:13] = light[:, 11:13].flip(1)
-    told[:, -14:] = light
+    told[:, :COEFFICIENTS] = told[:, SWAPPED]
+    told[:, COEFFICIENTS + 1 : COEFFICIENTS + 3] *= -1.0  # yaw and roll
+    light = told[:, -LIGHT:]
+    light[:, ASIDE] *= -1.0
+    light[:, SIDES] = light[:, SIDES].flip(1)
     pictures = (picture.flip(3) for picture in (mouths.drawn, mouths.teeth, mouths.true))
     return Mouths(*pictures, told, mouths.weight)
 
