@@ -24,7 +24,9 @@ from mien.models.capture.weights import (
     save_model,
 )
 
-SHAPE = MotionEncoderShape(widths=(8, 12, 16, 24), map_width=16, local=4, seen=12, code=32)
+SHAPE = MotionEncoderShape(
+    widths=(8, 12, 16, 24), map_width=16, look_widths=(4, 8, 12, 16), seen=12, code=32
+)
 
 
 def random_model(seed=0):
@@ -74,9 +76,18 @@ def test_the_graphs_agree_with_the_network_they_were_folded_from():
     import torch
     from torch import nn
 
-    from mien.models.capture.crops import tensor
+    from mien.models.capture.crops import boxes, closer, halved, tensor
     from training.codec.folding import network
-    from training.codec.network import MotionEncoder
+    from training.codec.network import MotionEncoder, Parts
+
+    def looked(crop_of_it):
+        detail = crop_of_it.cut(PICTURE)
+        first, visible = twin.first(torch.from_numpy(tensor(halved(detail)))[None])
+        where = boxes(first[0].double().numpy())
+        eyes, mouth = closer(detail, where)
+        places = torch.tensor([[[b.x, b.y, b.half] for b in where]], dtype=torch.float32)
+        parts = Parts(torch.from_numpy(eyes)[None], torch.from_numpy(mouth)[None], places)
+        return twin.look(parts, first), torch.sigmoid(visible)
 
     torch.manual_seed(0)
     twin = MotionEncoder(SHAPE)
@@ -90,15 +101,14 @@ def test_the_graphs_agree_with_the_network_they_were_folded_from():
     folded = {name: value.numpy() for name, value in network(twin).items()}
     assert folded.keys() == expected_tensors(SHAPE).keys()
     reader = FaceReader(EncoderModel(SHAPE, folded))
-    picture = PICTURE[:160, :160].copy()
-    crop = Crop(79.5, 79.5, 160.0)
-    seen, rest = (reader.look(p, crop, passes=1) for p in (picture, picture[::-1].copy()))
+    crops = Crop(110.0, 120.0, 160.0), Crop(125.0, 118.0, 180.0)
+    seen, rest = (reader.look(PICTURE, crop, passes=1) for crop in crops)
     with torch.no_grad():
-        look = twin.look(torch.from_numpy(tensor(picture))[None])
-        neutral = twin.look(torch.from_numpy(tensor(picture[::-1].copy()))[None])
+        (look, visible), (neutral, _) = (looked(crop) for crop in crops)
         motion = torch.sigmoid(twin.motion(look, neutral))[0].numpy()
         alone = torch.sigmoid(twin.motion(look, None))[0].numpy()
-    np.testing.assert_allclose(seen.points, (look.points[0].numpy() + 1) * 80 - 0.5, atol=2e-2)
+    np.testing.assert_allclose(seen.points, crops[0].out(look.points[0].numpy()), atol=2e-2)
+    np.testing.assert_allclose(seen.visible, visible[0].numpy(), atol=1e-3)
     np.testing.assert_allclose(seen.code, look.code[0].numpy(), atol=1e-3)
     np.testing.assert_allclose(reader.motion(seen, rest), motion, atol=1e-3)
     np.testing.assert_allclose(reader.motion(seen), alone, atol=1e-3)
@@ -116,14 +126,14 @@ def test_weights_are_written_read_and_refused_with_the_reason(tmp_path):
     with pytest.raises(EncoderWeightsError, match="missing"):
         save_model(tmp_path / "m.safetensors", {}, SHAPE)
     arrays = load_file(path)
-    good = json.dumps({"version": 1, "shape": asdict(SHAPE)})
+    good = json.dumps({"version": 2, "shape": asdict(SHAPE)})
     for spoil, header, message in (
         (lambda a: a.pop("turn.bias"), good, "1 tensors are missing"),
         (lambda a: a["turn.bias"].fill(np.inf), good, "not finite"),
         (lambda a: a.update({"turn.bias": np.zeros(2, np.float16)}), good, "not \\(6,\\)"),
         (lambda a: a.update({"turn.bias": np.zeros(6, np.int16)}), good, "int16"),
         (lambda a: None, '{"version": 9}', "newer mien"),
-        (lambda a: None, '{"version": 1, "shape": {"wings": 2}}', "header"),
+        (lambda a: None, '{"version": 2, "shape": {"wings": 2}}', "header"),
         (lambda a: None, "{", "cannot be read"),
     ):
         odd = {name: array.copy() for name, array in arrays.items()}

@@ -8,7 +8,7 @@ face of every one, so that coefficients are learned as what differs from it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from mien.models.capture.points import EYE_POINTS, MOUTH_POINTS
+from mien.models.capture.points import EYE_LOOK, MOUTH_LOOK
 from mien.models.capture.shapes import MotionEncoderShape
 from mien.models.motion.types import ARKIT_INDEX
 from training.codec.course import Course, Lesson, Pace
-from training.codec.faces import Faces
-from training.codec.network import Look, MotionEncoder, rotation
+from training.codec.faces import FIRST_EVERY, Faces
+from training.codec.network import Look, MotionEncoder, Parts, rotation
 
 RARE = 0.004  # added to a variance, so that what hardly ever moves does not rule
 CLOSED = 0.7  # eyeBlink beyond which a gaze cannot be seen
@@ -43,19 +43,6 @@ class EncodingPlan:
     visible: float = 0.2
     hidden: float = 0.3  # weight of points that cannot be seen
     alone: float = 0.3  # of faces are read without knowing the neutral one
-    astray: float = 0.05  # second looks begin this far from the truth, in half crops
-
-
-def known_points(truth: Tensor, plan: EncodingPlan, rng: torch.Generator) -> Tensor:
-    """True points [B, P, 2] moved as a first look may miss them: eyes and mouth as wholes."""
-    moved = truth.clone()
-    for part in (*EYE_POINTS.values(), MOUTH_POINTS):
-        inside = truth[:, part]
-        middle = inside.mean(1, keepdim=True)
-        aside = plan.astray * torch.randn(len(truth), 1, 2, generator=rng)
-        size = torch.exp(0.1 * torch.randn(len(truth), 1, 1, generator=rng))
-        moved[:, part] = middle + aside + size * (inside - middle)
-    return moved
 
 
 def equal_say(spread: NDArray[np.float32]) -> Tensor:
@@ -70,31 +57,42 @@ def equal_say(spread: NDArray[np.float32]) -> Tensor:
 def loss_of(
     look: Look, motion: Tensor, faces: Faces, plan: EncodingPlan, say: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """Return the parts of the loss, weighted; `say` [52] weighs coefficients."""
-    weight = plan.hidden + (1 - plan.hidden) * faces.visible
-
-    def away(points: Tensor) -> Tensor:
-        error = functional.smooth_l1_loss(points, faces.points, beta=0.02, reduction="none")
-        return (error.mean(-1) * weight).mean()
-
+    """Return the parts of the second looks' loss, weighted; `say` [52] weighs coefficients."""
+    closer = torch.tensor(sorted({*EYE_LOOK["left"], *EYE_LOOK["right"], *MOUTH_LOOK}))
+    away = _away(look.points, faces, plan)[:, closer].mean()
     open_ = (faces.motion[:, _BLINKS] < CLOSED).float().repeat_interleave(2, 1)
     gaze = functional.smooth_l1_loss(look.gaze, faces.gaze, beta=0.2, reduction="none")
     motion_loss = functional.binary_cross_entropy_with_logits(motion, faces.motion, weight=say)
     return {
-        "points": plan.points * (away(look.coarse) + away(look.points)),
+        "points": plan.points * away,
         "motion": plan.motion * motion_loss,
         "gaze": plan.gaze * (gaze * open_).mean(),
         "turn": plan.turn * (rotation(look.turn) - faces.rotation).square().mean(),
-        "visible": plan.visible
-        * functional.binary_cross_entropy_with_logits(look.visible, faces.visible),
-    }  # fmt: skip
+    }
+
+
+def first_loss(
+    points: Tensor, visible: Tensor, faces: Faces, plan: EncodingPlan
+) -> dict[str, Tensor]:
+    """Return the parts of the first look's loss, weighted, over the rows that it saw."""
+    seen = slice(None, None, FIRST_EVERY)
+    some = replace(faces, points=faces.points[seen], visible=faces.visible[seen])
+    missed = functional.binary_cross_entropy_with_logits(visible, some.visible)
+    away = _away(points, some, plan).mean()
+    return {"coarse": plan.points * away, "visible": plan.visible * missed}
+
+
+def _away(points: Tensor, faces: Faces, plan: EncodingPlan) -> Tensor:
+    weight = plan.hidden + (1 - plan.hidden) * faces.visible
+    error = functional.smooth_l1_loss(points, faces.points, beta=0.02, reduction="none")
+    return error.mean(-1) * weight
 
 
 def neutral_of(look: Look, faces: Faces, alone: Tensor) -> Look:
     """The look at each face's neutral one; not a number where it is to be unknown."""
     rest = Look(*(value[faces.neutral] for value in vars(look).values()))
     hidden = torch.where(alone, float("nan"), 0.0)[:, None, None]
-    return Look(rest.coarse, rest.points + hidden, rest.visible, rest.turn, rest.gaze, rest.code)
+    return replace(rest, points=rest.points + hidden)
 
 
 def train(
@@ -114,10 +112,17 @@ def train(
     rng = torch.Generator().manual_seed(plan.seed + course.step)
 
     def teach(faces: Faces) -> Lesson:
-        pictures = faces.pictures.contiguous(memory_format=torch.channels_last)
-        look = model.look(pictures, known_points(faces.points, plan, rng))
+        coarse, visible = model.first(_fast(faces.crops))
+        parts = Parts(_fast(faces.eyes.flatten(0, 1)).unflatten(0, (-1, 2)), _fast(faces.mouth),
+                      faces.boxes)  # fmt: skip
+        look = model.look(parts, faces.first)
         alone = torch.rand(len(faces.motion), generator=rng) < plan.alone
         motion = model.motion(look, neutral_of(look, faces, alone))
-        return Lesson(loss_of(look, motion, faces, plan, say))
+        whole = first_loss(coarse, visible, faces, plan)
+        return Lesson(whole | loss_of(look, motion, faces, plan, say))
 
     course.run(batches, teach)
+
+
+def _fast(pictures: Tensor) -> Tensor:
+    return pictures.contiguous(memory_format=torch.channels_last)

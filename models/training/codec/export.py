@@ -20,7 +20,9 @@ def export_encoder(checkpoint: Path, out: Path) -> None:
     """Write the averaged motion encoder, batch norms folded in."""
     kept = torch.load(checkpoint, weights_only=True)
     about = dict(kept["shape"])
-    shape = MotionEncoderShape(**{**about, "widths": tuple(about["widths"])})
+    shape = MotionEncoderShape(
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in about.items()}
+    )
     encoder = MotionEncoder(shape)
     encoder.load_state_dict(kept["average"])
     tensors = {name: tensor.numpy() for name, tensor in network(encoder.eval()).items()}

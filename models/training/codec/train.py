@@ -31,6 +31,7 @@ from training.paths import cache
 
 STAGES = ("renders", "appearance", "sittings", "encoder", "skin", "light")
 # Shares of the time budget; renders and sittings take what they take (about 2.5 hours on 2 cores).
+CLOSE_SEEDS = 20_000  # first of the people seen from near
 APPEARANCE_SHARE, ENCODER_SHARE, SKIN_SHARE, LIGHT_SHARE = 0.15, 0.3, 0.12, 0.02
 
 
@@ -53,10 +54,14 @@ class Job:
 
 
 def renders(job: Job) -> None:
-    """Render the motion encoder's frames, in processes of their own."""
-    _module("training.studio.shards", "--facekit", str(job.facekit), "--out",
-            str(job.work / "studio"), "--identities", str(job.identities), "--frames", "16",
-            "--samples", "1", "--jobs", str(job.jobs))  # fmt: skip
+    """Render what encoders learn from, in processes of their own: portraits, and close faces."""
+    same = ("--facekit", str(job.facekit), "--frames", "16", "--samples", "1",
+            "--jobs", str(job.jobs))  # fmt: skip
+    _module("training.studio.shards", *same, "--out", str(job.work / "studio"),
+            "--identities", str(job.identities))  # fmt: skip
+    _module("training.studio.shards", *same, "--out", str(job.work / "closeups"),
+            "--identities", str(job.identities // 3), "--seed", str(CLOSE_SEEDS),
+            "--close", "--size", "320")  # fmt: skip
 
 
 def read_portraits(job: Job) -> None:
@@ -76,7 +81,7 @@ def sittings(job: Job) -> None:
 def encoder(job: Job) -> None:
     """Train the motion encoder."""
     plan = encoding.EncodingPlan(minutes=60 * job.hours * ENCODER_SHARE)
-    shards, checkpoint = job.work / "studio", job.checkpoint("face")
+    shards, checkpoint = [job.work / "studio", job.work / "closeups"], job.checkpoint("face")
     say = encoding.equal_say(faces.spread(shards))
     encoding.train(faces.stream(shards), checkpoint, plan, say)
     export_encoder(checkpoint, ENCODER)
@@ -110,7 +115,12 @@ def main() -> None:
     parser.add_argument("--facekit", type=Path, required=True, help="ict_facekit.npz")
     parser.add_argument("--work", type=Path, default=cache(), help="renders and checkpoints")
     parser.add_argument("--hours", type=float, default=6.0, help="for the whole")
-    parser.add_argument("--identities", type=int, default=1500, help="for the motion encoder")
+    parser.add_argument(
+        "--identities",
+        type=int,
+        default=1000,
+        help="for the encoders, and a third as many seen from near",
+    )
     parser.add_argument("--people", type=int, default=300, help="for skin maps")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--stages", default=",".join(STAGES), help="some of " + ", ".join(STAGES))

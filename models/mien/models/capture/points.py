@@ -71,8 +71,13 @@ _CORNERS = [PLACE[61], PLACE[291]]
 MOUTH_POINTS: list[int] = _CORNERS + [
     p for p in (*places("outer_lip"), *places("inner_lip")) if p not in _CORNERS
 ]
-# Where the skin is looked at for what points do not tell: frowns, cheeks, sneers.
-SAMPLED: list[int] = [
-    *places("right_brow"), *places("left_brow"), *places("cheeks"),
-    *(PLACE[i] for i in (6, 168, 4, 98, 327, 129, 358, 61, 291, 0, 17, 152, 172, 397)),
+# What second looks find again: an eye with its brow, and all from the nose's tip to the chin.
+EYE_LOOK: dict[str, list[int]] = {
+    "left": EYE_POINTS["left"] + places("left_brow"),
+    "right": EYE_POINTS["right"] + [MIRROR[p] for p in places("left_brow")],
+}
+MOUTH_LOOK: list[int] = MOUTH_POINTS + [
+    PLACE[i]
+    for i in (1, 4, 64, 98, 129, 294, 327, 358, 216, 436, 199,
+              150, 149, 176, 148, 152, 377, 400, 378, 379)
 ]  # fmt: skip

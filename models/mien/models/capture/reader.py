@@ -1,7 +1,7 @@
 """Reads faces: a picture and roughly where the face is, to points, gaze, pose and coefficients.
 
 Knows the order of looks (crop, first look, second looks at eyes and mouth, code, motion) and keeps
-the compiled graphs. Refuses to find faces.
+the compiled graphs. Refuses to find faces. `training.codec.network` is the same in torch.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.capture import graph
-from mien.models.capture.crops import Crop, around, tensor
-from mien.models.capture.points import EYE_POINTS, MOUTH_POINTS, SAMPLED
-from mien.models.capture.shapes import CROP_PX, EYE_PX, GAZE_RAD, MOUTH_PX
+from mien.models.capture.crops import Crop, around, boxes, closer, halved, tensor
+from mien.models.capture.points import EYE_LOOK, EYE_POINTS, MOUTH_LOOK, POINTS
+from mien.models.capture.shapes import EYE_PX, GAZE_RAD, MOUTH_PX, MOVED_GAIN
 from mien.models.capture.weights import EncoderModel, load_model
 from mien.models.motion.diffusion.quiet_openvino import ov
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
-EYE_REACH, MOUTH_REACH = 2.0, 1.9  # of a crop's width over the distance of the corners
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +74,7 @@ class FaceReader:
             name: core.compile_model(built, "CPU", config).create_infer_request()
             for name, built in graphs.items()
         }
+        self._stranger = model.tensors["stranger.weight"][:, 0] + model.tensors["stranger.bias"]
         self._lock = threading.Lock()
 
     def _run(self, name: str, **inputs: F32) -> list[F32]:
@@ -88,101 +88,61 @@ class FaceReader:
         """Look at the face in `picture` [H, W, 3] that is about where `near` says.
 
         `near`: points [P, 2] px of an earlier look, or a crop around the face. Each pass begins
-        where the last one found the face.
+        where the last one found the face; the last one looks closer.
         """
         crop = near if isinstance(near, Crop) else around(near)
-        for _ in range(passes):
-            with self._lock:
-                seen = self._look(picture, crop)
-            crop = around(seen.points)
-        return seen
+        with self._lock:
+            for _ in range(passes - 1):
+                first = self._run("first", picture=tensor(halved(crop.cut(picture)))[None])
+                crop = around(crop.out(first[0][0]))
+            return self._look(picture, crop)
 
     def _look(self, picture: U8, crop: Crop) -> Look:
-        cut = crop.cut(picture)
-        points, local, whole, mean = self._run("first", picture=tensor(cut)[None])
-        where = points[0].astype(np.float64)
-        found, seen = where.copy(), []
-        for side in ("left", "right"):
-            part = EYE_POINTS[side]
-            inner, outer = part[:2] if side == "left" else part[1::-1]
-            box = _box(where[[inner, outer]], where[part], EYE_REACH)
-            eye = box.cut_from(cut, EYE_PX)
-            eye = eye[:, ::-1] if side == "right" else eye
-            inside, features = self._run("eye", part=tensor(eye)[None])
-            turned = inside[0] * ((-1.0, 1.0) if side == "right" else (1.0, 1.0))
-            found[part] = box.place(turned, EYE_PX)
-            seen.append(features[0])
-        box = _box(where[MOUTH_POINTS[:2]], where[MOUTH_POINTS], MOUTH_REACH)
-        inside, features = self._run("mouth", part=tensor(box.cut_from(cut, MOUTH_PX))[None])
-        found[MOUTH_POINTS] = box.place(inside[0], MOUTH_PX)
-        seen.append(features[0])
-        flat = [whole[0], mean[0], _sampled(local[0], where[SAMPLED]).T.reshape(-1)]
-        vector = np.concatenate([*flat, _centred(found).reshape(-1), *seen]).astype(np.float32)
-        eyes = np.concatenate(seen[:2])[None]
-        code, turn, gaze, visible = self._run("code", seen=vector[None], eyes=eyes)
+        detail = crop.cut(picture)
+        first, visible = self._run("first", picture=tensor(halved(detail))[None])
+        points = first[0].astype(np.float64)
+        where = boxes(points)
+        eyes, mouth = closer(detail, where)
+        inside, seen = self._run("eye", part=eyes)
+        points[EYE_LOOK["left"]] = where[0].place(inside[0])
+        points[EYE_LOOK["right"]] = where[1].place(inside[1], mirrored=True)
+        below, more = self._run("mouth", part=mouth[None])
+        points[MOUTH_LOOK] = where[2].place(below[0])
+        features = np.concatenate([seen[0], seen[1], more[0]])[None]
+        stand = _centred(points).reshape(1, -1).astype(np.float32)
+        code, turn, gaze = self._run("code", stand=stand, features=features)
         c, z = np.cos(crop.angle), np.sin(crop.angle)
         roll = np.array([[c, z, 0.0], [-z, c, 0.0], [0.0, 0.0, 1.0]])  # +y is up
         return Look(
-            crop.out(found), visible[0], roll @ rotation_of(turn[0].astype(np.float64)),
+            crop.out(points), visible[0], roll @ rotation_of(turn[0].astype(np.float64)),
             GAZE_RAD * gaze[0].reshape(2, 2).astype(np.float64), code[0],
-            level(found).reshape(-1).astype(np.float32),
+            level(points).reshape(-1).astype(np.float32),
         )  # fmt: skip
 
     def motion(self, look: Look, neutral: Look | None = None) -> F32:
         """Coefficients [52] of a look, beside one at the same person's neutral face if known."""
         if neutral is None:
-            rest, moved, code = 0.0, np.zeros_like(look.level), np.zeros_like(look.code)
+            rest, code = self._stranger[: 2 * POINTS], self._stranger[2 * POINTS :]
+            rest_tilt = np.zeros(2, np.float32)
         else:
-            rest, moved, code = 1.0, look.level - neutral.level, look.code - neutral.code
-        known = np.concatenate([look.code, code, look.level, moved, [rest]]).astype(np.float32)
+            rest, code, rest_tilt = neutral.level, neutral.code, tilt_of(neutral)
+        tilt = tilt_of(look)
+        moved = [look.level - rest, *(look.level * tilt[k] - rest * rest_tilt[k] for k in (0, 1))]
+        known = np.array([neutral is not None], np.float32)
+        told = [MOVED_GAIN * np.concatenate(moved), tilt, rest_tilt, known, look.code,
+                look.code - code]  # fmt: skip
         with self._lock:
-            return np.asarray(self._run("move", known=known[None])[0][0])
+            return np.asarray(self._run("move", told=np.concatenate(told)[None])[0][0])
 
 
-@dataclass(frozen=True)
-class _Box:
-    """As `network.Box`: a part of a crop, in the crop's -1..1."""
-
-    centre: F64
-    along: F64
-
-    def cut_from(self, cut: U8, size: tuple[int, int]) -> U8:
-        """The part [height, width, 3] of a crop."""
-        middle = (self.centre + 1.0) * CROP_PX / 2 - 0.5
-        reach = float(np.linalg.norm(self.along))
-        angle = float(np.arctan2(self.along[1], self.along[0]))
-        return Crop(float(middle[0]), float(middle[1]), reach * CROP_PX, angle).cut(cut, size)
-
-    def place(self, inside: F64 | F32, size: tuple[int, int]) -> F64:
-        """Points [P, 2] of the part as points of the crop."""
-        across = np.array([-self.along[1], self.along[0]])
-        tall = size[1] / size[0]
-        inside = np.asarray(inside, np.float64)
-        return np.asarray(self.centre + inside[:, :1] * self.along + tall * inside[:, 1:] * across)
-
-
-def _box(corners: F64, points: F64, reach: float) -> _Box:
-    return _Box(points.mean(0), 0.5 * reach * (corners[1] - corners[0]))
+def tilt_of(look: Look) -> F32:
+    """How far a head looks aside and up, as sines [2]; a roll does not change them."""
+    return np.asarray(look.rotation[2, :2], np.float32)
 
 
 def _centred(points: F64) -> F64:
     away = points - points.mean(0)
     return np.asarray(away / (np.sqrt((away**2).sum(-1).mean()) + 1e-4))
-
-
-def _sampled(maps: F32, points: F64) -> F32:
-    """Maps [C, H, W] at points [N, 2] in -1..1, bilinear, zero beyond the edge: [N, C]."""
-    channels, height, width = maps.shape
-    padded = np.zeros((channels, height + 2, width + 2), np.float32)
-    padded[:, 1:-1, 1:-1] = maps
-    x = np.clip((points[:, 0] + 1) * width / 2 + 0.5, 0, width + 0.999)
-    y = np.clip((points[:, 1] + 1) * height / 2 + 0.5, 0, height + 0.999)
-    j, i = x.astype(int), y.astype(int)
-    q, p = (x - j).astype(np.float32), (y - i).astype(np.float32)
-    here = padded[:, i, j] * (1 - p) * (1 - q) + padded[:, i, j + 1] * (1 - p) * q
-    return np.asarray(
-        (here + padded[:, i + 1, j] * p * (1 - q) + padded[:, i + 1, j + 1] * p * q).T
-    )
 
 
 @cache

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mien.models import weights_file
-from mien.models.capture.points import EYE_POINTS, MOUTH_POINTS, POINTS, SAMPLED
-from mien.models.capture.shapes import EYE_PX, GAZE, MAP_PX, MOUTH_PX, TURN, MotionEncoderShape
+from mien.models.capture.points import EYE_LOOK, MOUTH_LOOK, POINTS
+from mien.models.capture.shapes import EYE_PX, GAZE, MOUTH_PX, TURN, MotionEncoderShape
 from mien.models.motion.types import COEFFICIENTS
 
 F32 = NDArray[np.float32]
-VERSION = 1
+VERSION = 2
 SHIPPED = Path(__file__).parents[1] / "weights" / "encoder.safetensors"
-WHOLE = 32  # maps of the whole face that go into its code
+DEEP = 24  # maps of a second look that its features are made of
 _HEADER = "mien_encoder"
 Shapes = dict[str, tuple[int, ...]]
 
@@ -49,33 +49,48 @@ def _residual(name: str, width: int) -> Shapes:
     return _layer(name + ".first", width, width, 3) | _layer(name + ".second", width, width, 3)
 
 
-def _second_look(name: str, size: tuple[int, int], points: int, seen: int) -> Shapes:
-    out = _layer(name + ".enter.0", 16, 3, 5) | _layer(name + ".enter.1", 32, 16, 3)
-    out |= _residual(name + ".enter.2", 32) | _layer(name + ".maps", points, 32, 1)
-    out |= _layer(name + ".deeper.0", 64, 32, 3) | _residual(name + ".deeper.1", 64)
-    out |= _layer(name + ".deeper.2", 12, 64, 1)
-    return out | _layer(name + ".leave", seen, 12 * (size[0] // 4) * (size[1] // 4))
+def _pyramid(name: str, widths: tuple[int, ...], residuals: tuple[int, int, int]) -> Shapes:
+    """Layers down to a sixteenth of the size, named as `network` names them."""
+    a, b, c, d = widths
+    out: Shapes = {}
+    for part, into, width, count in (("fine", a, b, residuals[0]), ("middle", b, c, residuals[1]),
+                                     ("far", c, d, residuals[2])):  # fmt: skip
+        out |= _layer(f"{name}.{part}.0", width, into, 3)
+        for k in range(count):
+            out |= _residual(f"{name}.{part}.{k + 1}", width)
+    return out
+
+
+def _first_look(shape: MotionEncoderShape) -> Shapes:
+    a, b, c, d = shape.widths
+    m = shape.map_width
+    out = _layer("first.stem", a, 3, 5) | _pyramid("first", shape.widths, (1, 2, 2))
+    out |= _layer("first.up", c, d, 1) | _layer("first.merge", m, c, 3)
+    out |= _layer("first.side", m, b, 1) | _layer("first.near", m, m, 3)
+    return out | _layer("first.maps", POINTS, m, 1) | _layer("first.visible", POINTS, d)
+
+
+def _second_look(name: str, size: int, points: int, shape: MotionEncoderShape) -> Shapes:
+    a, b, c, d = shape.look_widths
+    out = _layer(f"{name}.enter", a, 3, 5) | _pyramid(name, shape.look_widths, (1, 2, 1))
+    out |= _layer(f"{name}.up_far", c, d, 1) | _layer(f"{name}.merge", b, c, 3)
+    out |= _layer(f"{name}.up", a, b, 1) | _layer(f"{name}.near", a, a, 3)
+    out |= _layer(f"{name}.maps", points, a, 1) | _layer(f"{name}.deeper", DEEP, d, 1)
+    return out | _layer(f"{name}.leave", shape.seen, DEEP * (size // 16) ** 2)
 
 
 def expected_tensors(shape: MotionEncoderShape) -> Shapes:
     """Return names and shapes of all tensors."""
-    a, b, c, d = shape.widths
-    m, code, seen = shape.map_width, shape.code, shape.seen
-    out = _layer("stem", a, 3, 5) | _layer("fine.0", b, a, 3) | _residual("fine.1", b)
-    for name, into, width in (("middle", b, c), ("far", c, d)):
-        out |= _layer(f"{name}.0", width, into, 3)
-        out |= _residual(f"{name}.1", width) | _residual(f"{name}.2", width)
-    out |= _layer("up", c, d, 1) | _layer("merge", m, c, 3) | _layer("side", m, b, 1)
-    out |= _layer("near", m, m, 3) | _layer("maps", POINTS, m, 1)
-    out |= _layer("local", shape.local, m, 1) | _layer("whole", WHOLE, d, 1)
-    out |= _second_look("eye", EYE_PX, len(EYE_POINTS["left"]), seen)
-    out |= _second_look("mouth", MOUTH_PX, len(MOUTH_POINTS), seen)
-    wide = WHOLE * (MAP_PX // 4) ** 2 + d + len(SAMPLED) * shape.local + 2 * POINTS + 3 * seen
-    out |= _layer("gather.0", 256, wide) | _layer("gather.1", code, 256)
-    out |= _layer("turn", TURN, code) | _layer("visible", POINTS, code)
+    code, seen = shape.code, shape.seen
+    out = _first_look(shape) | _second_look("eye", EYE_PX, len(EYE_LOOK["left"]), shape)
+    out |= _second_look("mouth", MOUTH_PX, len(MOUTH_LOOK), shape)
+    out |= _layer("gather.0", 256, 2 * POINTS + 3 * seen) | _layer("gather.1", code, 256)
+    out |= _layer("turn", TURN, 2 * POINTS + code)
     out |= _layer("gaze.0", 96, code + 2 * seen) | _layer("gaze.1", GAZE, 96)
-    out |= _layer("move.0", 256, 2 * code + 4 * POINTS + 1) | _layer("move.1", 256, 256)
-    return out | _layer("move.2", COEFFICIENTS, 256)
+    out |= _layer("stranger", 2 * POINTS + code, 1)
+    told = 6 * POINTS + 5 + 2 * code
+    out |= _layer("move.0", 256, told) | _layer("move.1", 256, 256)
+    return out | _layer("move.2", COEFFICIENTS, 256) | _layer("straight", COEFFICIENTS, told)
 
 
 def save_model(
@@ -101,7 +116,9 @@ def load_model(path: Path | None = None) -> EncoderModel:
     )
     try:
         about = dict(said["shape"])
-        shape = MotionEncoderShape(**{**about, "widths": tuple(about["widths"])})
+        for name in ("widths", "look_widths"):
+            about[name] = tuple(about[name])
+        shape = MotionEncoderShape(**about)
         expected = expected_tensors(shape)
     except (TypeError, KeyError, ValueError) as error:
         raise EncoderWeightsError(f"the header of '{path.name}' does not fit: {error}") from None

@@ -18,6 +18,7 @@ from mien.models.codec.basis import face_basis
 from mien.models.codec.canonical import layout_of, unrolled
 from mien.models.codec.compose import Area, Sampler, areas_to_draw, occupied, over, over_shaded
 from mien.models.codec.eyes import build_eye, draw_eye
+from mien.models.codec.folds import Folds, fold
 from mien.models.codec.harmony import shipped_model
 from mien.models.codec.layers import build_layers, smoothstep
 from mien.models.codec.mouth import Mouth
@@ -136,15 +137,20 @@ class Decoder:
         self.mouth = Mouth(portrait, self.rig, rest, self.eyes, harmony)
         self._mesh = FaceMesh(self.rig.landmarks)
         self._places = layout_of(self._mesh.outline)
-        self._skin = self._own_maps() if learned else None
+        skin, seen = self._own_skin()
+        self._folds = Folds(skin, seen)
+        self._skin = self._own_maps(skin, seen) if learned else None
         self._occupied = occupied(self.layers.sheet, SHEET_GRID)
         self._take_scratch()
 
-    def _own_maps(self) -> SkinMaps:
+    def _own_skin(self) -> tuple[U8, F32]:
+        """The portrait's skin in the canonical layout, and where there is any."""
+        source = self._mesh.source[:, :2].astype(np.float32)
+        return unrolled(self.portrait, source, self._places, self._mesh.seen(self._mesh.source))
+
+    def _own_maps(self, skin: U8, seen: F32) -> SkinMaps:
         """What expressions do to this skin."""
-        painter, mesh = shipped_painter(), self._mesh
-        source = mesh.source[:, :2].astype(np.float32)
-        skin, seen = unrolled(self.portrait, source, self._places, mesh.seen(mesh.source))
+        painter = shipped_painter()
         return SkinMaps(painter.model, *painter.features(skin, seen))
 
     def _take_scratch(self) -> None:
@@ -232,10 +238,13 @@ class Decoder:
         rasterise(points, values, mesh.seen(moved), self._face_grid, self._face_depth)
         low = np.clip(np.floor(moved[:, :2].min(0)) - 2, 0, FRAME_SIZE_PX).astype(int)
         high = np.clip(np.ceil(moved[:, :2].max(0)) + 3, 0, FRAME_SIZE_PX).astype(int)
+        x0, y0 = (max(int(v * step) - 1, 0) for v in low)
+        x1, y1 = (min(int(v * step) + 2, FACE_GRID) for v in high)
+        folded = self._folds.at(dynamics)
+        if folded is not None:
+            fold(self._face_grid, folded, x0, y0, x1, y1)
         if self._skin is not None:
             coefficients = np.clip(np.nan_to_num(dynamics), 0.0, 1.0)
             maps = self._skin.at(coefficients, np.nan_to_num(pose[:3]))
-            x0, y0 = (max(int(v * step) - 1, 0) for v in low)
-            x1, y1 = (min(int(v * step) + 2, FACE_GRID) for v in high)
             lay_on(self._face_grid, maps, self.rig.scale, x0, y0, x1, y1)
         return Area(int(low[0]), int(low[1]), int(high[0]), int(high[1]))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.capture import graph
-from mien.models.capture.crops import around, tensor
+from mien.models.capture.crops import around, halved, tensor
 from mien.models.capture.weights import EncoderModel
 from mien.models.motion.diffusion.quiet_openvino import op, ov
 
@@ -36,7 +36,7 @@ class Features:
     def distance(self, one: U8, other: U8, points: F64) -> float:
         """Between two pictures [H, W, 3] around a face's points [170, 2] px; 0 is equal."""
         crop = around(points)
-        a, b = (self._maps(crop.cut(picture)) for picture in (one, other))
+        a, b = (self._maps(halved(crop.cut(picture))) for picture in (one, other))
         return float(sum(_apart(x, y) for x, y in zip(a, b, strict=True)))
 
     def _maps(self, cut: U8) -> list[F32]:
