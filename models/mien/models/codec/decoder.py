@@ -34,7 +34,11 @@ F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 
 FRAME_SIZE_PX = 512
-FACE_GRID, SHEET_GRID = 256, 64  # flow cells across the frame
+FACE_GRID = 256  # flow cells across the frame
+# The sheet is smooth while the head looks about ahead; turned further it folds over, and a fold
+# has an edge that shows.
+SHEET_GRID, FOLDED_GRID = 64, 256
+FOLDS_BEYOND = float(np.cos(np.radians(7.0)))
 BEHIND = np.array([0.0, 0.0, 4096.0])  # px deep: only where nothing else is
 RIM_PX = 16.0  # the face mesh reaches this far beyond the outline, where its alpha has ended
 RIM_FROM, RIM_BY = 0.25, 0.75  # of the skin's area in the portrait, as it turns away
@@ -140,7 +144,7 @@ class Decoder:
         skin, seen = self._own_skin()
         self._folds = Folds(skin, seen)
         self._skin = self._own_maps(skin, seen) if learned else None
-        self._occupied = occupied(self.layers.sheet, SHEET_GRID)
+        self._occupied = {n: occupied(self.layers.sheet, n) for n in (SHEET_GRID, FOLDED_GRID)}
         self._take_scratch()
 
     def _own_skin(self) -> tuple[U8, F32]:
@@ -156,8 +160,10 @@ class Decoder:
     def _take_scratch(self) -> None:
         self._face_grid = np.zeros((FACE_GRID, FACE_GRID, 8), np.float32)
         self._face_depth = np.zeros((FACE_GRID, FACE_GRID), np.float32)
-        self._sheet_grid = np.zeros((SHEET_GRID, SHEET_GRID, 2), np.float32)
-        self._sheet_depth = np.zeros((SHEET_GRID, SHEET_GRID), np.float32)
+        self._sheet_grids = {
+            n: (np.zeros((n, n, 2), np.float32), np.zeros((n, n), np.float32))
+            for n in (SHEET_GRID, FOLDED_GRID)
+        }
         self._sampler = Sampler(FRAME_SIZE_PX)
 
     def clone(self) -> Decoder:
@@ -177,7 +183,7 @@ class Decoder:
     @property
     def state_bytes(self) -> int:
         """Memory of what this decoder keeps, shared with its clones or not, in bytes."""
-        grids = (self._face_grid, self._face_depth, self._sheet_grid, self._sheet_depth)
+        grids = (self._face_grid, self._face_depth, *sum(self._sheet_grids.values(), ()))
         layers = (self.layers.plate, self.layers.sheet, self.layers.face, self.layers.below)
         total = sum(a.nbytes for a in grids) + sum(a.nbytes for a in layers)
         total += 2 * sum(eye.white.nbytes + eye.iris.nbytes for eye in self.eyes)
@@ -199,12 +205,12 @@ class Decoder:
         if out is None:
             out = np.empty((FRAME_SIZE_PX, FRAME_SIZE_PX, 4), np.uint8)
         posed = self.rig.pose(dynamics, pose)
-        self._flow_sheet(posed)
+        flow = self._flow_sheet(posed)
         area = self._flow_face(posed, dynamics, pose)
         out[...] = self.layers.below
         sampler, layers = self._sampler, self.layers
-        for band in areas_to_draw(self._sheet_grid, self._occupied, FRAME_SIZE_PX):
-            sheet = sampler.sample(layers.sheet, self._sheet_grid, band)
+        for band in areas_to_draw(flow, self._occupied[len(flow)], FRAME_SIZE_PX):
+            sheet = sampler.sample(layers.sheet, flow, band)
             over(sheet, layers.plate[band.window], out[band.window])
         if not area.empty:
             face, shade = sampler.sample_shaded(layers.face, self._face_grid, area)
@@ -214,14 +220,17 @@ class Decoder:
         self.mouth.draw(out, posed, dynamics, pose[:3])
         return out
 
-    def _flow_sheet(self, posed: Posed) -> None:
-        """Rasterise where the sheet's pixels come from."""
-        step = SHEET_GRID / FRAME_SIZE_PX
+    def _flow_sheet(self, posed: Posed) -> F32:
+        """Rasterise where the sheet's pixels come from, [cells, cells, 2] px."""
+        ahead = posed.rigid.turn[2, 2] > FOLDS_BEYOND
+        grid, depth = self._sheet_grids[SHEET_GRID if ahead else FOLDED_GRID]
+        step = len(grid) / FRAME_SIZE_PX
         moved = self.sheet.move(posed)
         flow = (self.sheet.nodes - moved)[:, :2].astype(np.float32)
         points = moved.astype(np.float32)
         points[:, :2] = (points[:, :2] + 0.5) * step - 0.5
-        rasterise(points, flow, self.sheet.triangles, self._sheet_grid, self._sheet_depth)
+        rasterise(points, flow, self.sheet.triangles, grid, depth)
+        return grid
 
     def _flow_face(self, posed: Posed, dynamics: F32, pose: F32) -> Area:
         """Rasterise where the face's pixels come from; returns the area it touches."""

@@ -237,11 +237,11 @@ class Rig:
 
         blink, squint, cheek = get("eyeBlink"), get("eyeSquint"), get("cheekSquint")
         wide, up, down = get("eyeWide"), get("eyeLookUp"), get("eyeLookDown")
-        ajar = 1.0 - blink
-        upper = 0.9 * blink + ajar * (0.2 * squint + 0.08 * cheek + 0.55 * down)
+        ajar = 1.0 - blink  # what opens an eye does nothing to a shut one; what closes it adds up
+        upper = 0.9 * blink + 0.2 * squint + 0.08 * cheek + 0.55 * down
         upper -= ajar * (0.10 * wide + 0.12 * up)
-        lower = 0.1 * blink + ajar * (0.26 * squint + 0.16 * cheek - 0.18 * down - 0.02 * wide)
-        lower += ajar * 0.06 * up
+        lower = 0.1 * blink + 0.26 * squint + 0.28 * cheek
+        lower += ajar * (0.06 * up - 0.18 * down - 0.02 * wide)
         if upper + lower > 1.0:
             upper, lower = upper / (upper + lower), lower / (upper + lower)
         top, bottom = self.shape[list(eye.upper)], self.shape[list(eye.lower)]
