@@ -6,8 +6,8 @@ curves are compared and not points: a landmark keeps its place along its curve a
 way over to where the other witness has that curve. Knows when the encoder is not believed: where
 its two looks differ, where points are hidden, where the two are too far apart. Refuses to move
 lids, brows, outer lips, irises, nose and outline by themselves: there the encoder is no better on
-pictures that are not renders (docs/decisions.md). The skin around goes along, and no triangle of
-it turns over.
+pictures from elsewhere (docs/decisions.md). The skin around goes along, and no triangle of it
+turns over.
 """
 
 from __future__ import annotations
