@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.appearance.reader import shipped_reader
+from mien.models.capture.reader import shared_reader
 from mien.models.character import (
     GEOMETRY_PREFIX,
     MAX_NAME_CHARS,
@@ -32,6 +33,7 @@ from mien.models.enrolment.lids import refine_lids
 from mien.models.enrolment.matte import person_matte
 from mien.models.enrolment.occlusion import judge_visibility
 from mien.models.enrolment.plate import background_plate
+from mien.models.enrolment.refined import refine_points
 from mien.models.enrolment.segmenter import person_probability
 
 __all__ = [
@@ -95,6 +97,7 @@ def enroll(
     tell(STEPS[4])
     landmarks, read = portrait.landmarks, {}
     if _learned:  # evaluations ask what it is worth
+        landmarks, _ = refine_points(portrait.rgb, landmarks, shared_reader())
         appearance = shipped_reader().read(portrait.rgb)
         landmarks = with_seen_depth(landmarks, appearance)
         read = {"depth": appearance.depth, "identity": appearance.code}

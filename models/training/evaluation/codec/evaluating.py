@@ -15,7 +15,7 @@ import numpy as np
 from mien.models.capture.reader import FaceReader
 from mien.models.capture.weights import EncoderWeightsError, load_model
 from mien.models.enrolment import EnrolmentError
-from training.evaluation.codec import clips, cost, identity, repeating, sheets
+from training.evaluation.codec import clips, cost, identity, landmarks, repeating, sheets
 from training.evaluation.codec.contenders import GEOMETRY, LEARNED, STATIC, gflop
 from training.evaluation.codec.encoding import Reading, read_person
 from training.evaluation.codec.features import Features
@@ -86,6 +86,9 @@ class Evaluation:
             raise MaterialError("enrolment refused every held-out person")
         self.results.people = len(people)
         self.results.missing |= people[0].sitting.missing
+        self.results.landmarks = landmarks.averaged(
+            landmarks.of_sitting(person.sitting, person.take.labels[0]) for person in people
+        )
         return people
 
     def _studio(self) -> None:

@@ -52,6 +52,8 @@ def show(results: Results, console: Console) -> None:
         if found:
             console.print(_table(f"self-reenactment of {clip}", found))
     console.print(_others(results))
+    if results.landmarks:
+        console.print(_landmarks(results.landmarks))
     for what, why in results.missing.items():
         console.print(f"{what}: not measured: {why}", highlight=False)
     for seed, why in results.refused.items():
@@ -111,6 +113,16 @@ def _others(results: Results) -> Table:
         if promise and math.isfinite(value):
             cell = f"[{'green' if promise.kept(value) else 'red'}]{cell}"
         table.add_row(words, promise.words if promise else "", cell)
+    return table
+
+
+def _landmarks(found: Mapping[str, Mapping[str, float]]) -> Table:
+    table = Table(title="portraits' landmarks off by, % of the eye distance", title_justify="left")
+    table.add_column("group", no_wrap=True)
+    for who in found:
+        table.add_column(who, justify="right", no_wrap=True)
+    for group in next(iter(found.values())):
+        table.add_row(group.replace("_", " "), *(_number(f[group]) for f in found.values()))
     return table
 
 

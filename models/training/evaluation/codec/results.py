@@ -28,6 +28,7 @@ class Results:
     retarget: dict[str, float] = field(default_factory=dict)
     disentanglement: dict[str, float] = field(default_factory=dict)
     identity: dict[str, float] = field(default_factory=dict)
+    landmarks: dict[str, dict[str, float]] = field(default_factory=dict)  # by whose, group
     rest_error: float = math.nan
     decode_ms: float = math.nan
     geometry_ms: float = math.nan
@@ -65,6 +66,10 @@ class Results:
             "coefficients": {name: _number(r) for name, r in self.coefficients.items()},
             "retarget": {name: _number(value) for name, value in self.retarget.items()},
             "disentanglement": {k: _number(v) for k, v in self.disentanglement.items()},
+            "landmarks_pct": {
+                who: {group: _number(value) for group, value in found.items()}
+                for who, found in self.landmarks.items()
+            },
             "identity_distance": _number(self.identity.get("across_motion")),
             "identity_between_people": _number(self.identity.get("between_people")),
             "stretched_mouth_psnr": _number(self.stretched_mouth),
