@@ -13,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.character import Character
-from mien.models.codec import topology
+from mien.models.codec import harmony, topology
 from mien.models.codec.basis import face_basis
 from mien.models.codec.canonical import layout_of, unrolled
 from mien.models.codec.compose import Area, Sampler, areas_to_draw, occupied, over, over_shaded
 from mien.models.codec.eyes import build_eye, draw_eye
-from mien.models.codec.harmony import shipped_model
 from mien.models.codec.layers import build_layers, smoothstep
 from mien.models.codec.mouth import Mouth
 from mien.models.codec.pose import F64
+from mien.models.codec.profiles import CPU, LearnedParts, Maps, learned_parts
 from mien.models.codec.rasteriser import rasterise
 from mien.models.codec.relief import Relief
 from mien.models.codec.rig import EYES, Posed, Rig
 from mien.models.codec.shading import Shading
 from mien.models.codec.sheet import Sheet
-from mien.models.codec.skin_maps import SkinMaps, lay_on, shipped_painter
+from mien.models.codec.skin_maps import lay_on
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -119,12 +119,15 @@ def _relief_of(character: Character) -> Relief | None:
 class Decoder:
     """Decodes one character."""
 
-    def __init__(self, character: Character, *, learned: bool = True) -> None:
+    def __init__(self, character: Character, *, learned: bool = True, profile: str = CPU) -> None:
         """`learned`: with the skin's learned maps and the mouth's light, else shaded by rule.
 
-        Raises SkinWeightsError or MouthWeightsError where weights are missing or damaged.
+        `profile`: which networks those are and what runs them, see `profiles`. Raises ProfileError
+        where that cannot be had, SkinWeightsError or MouthWeightsError where weights are missing or
+        damaged.
         """
         arrays = character.arrays
+        parts = learned_parts(profile) if learned else None
         self.portrait = arrays["portrait"]
         self.rig = Rig({**character.geometry, "landmarks": arrays["landmarks"]})
         self.layers = build_layers(arrays["portrait"], arrays["plate"], arrays["matte"], self.rig)
@@ -132,20 +135,20 @@ class Decoder:
         self.shading = Shading(self.rig.shape)
         portrait = arrays["portrait"].astype(np.float32)
         self.eyes = tuple(build_eye(portrait, self.rig, eye) for eye in EYES)
-        rest, harmony = character.geometry["mouth_rest"], shipped_model() if learned else None
-        self.mouth = Mouth(portrait, self.rig, rest, self.eyes, harmony)
+        rest = character.geometry["mouth_rest"]
+        self.mouth = Mouth(portrait, self.rig, rest, self.eyes, parts)
         self._mesh = FaceMesh(self.rig.landmarks)
         self._places = layout_of(self._mesh.outline)
-        self._skin = self._own_maps() if learned else None
+        self._skin = None if parts is None else self._own_maps(parts)
         self._occupied = occupied(self.layers.sheet, SHEET_GRID)
         self._take_scratch()
 
-    def _own_maps(self) -> SkinMaps:
+    def _own_maps(self, parts: LearnedParts) -> Maps:
         """What expressions do to this skin."""
-        painter, mesh = shipped_painter(), self._mesh
+        mesh = self._mesh
         source = mesh.source[:, :2].astype(np.float32)
         skin, seen = unrolled(self.portrait, source, self._places, mesh.seen(mesh.source))
-        return SkinMaps(painter.model, *painter.features(skin, seen))
+        return parts.maps(skin, seen)
 
     def _take_scratch(self) -> None:
         self._face_grid = np.zeros((FACE_GRID, FACE_GRID, 8), np.float32)
@@ -166,7 +169,7 @@ class Decoder:
     @property
     def gflop(self) -> float:
         """What the learned parts compute for a frame, in 10^9 operations."""
-        return 0.0 if self._skin is None else self._skin.gflop
+        return 0.0 if self._skin is None else self._skin.gflop + harmony.GFLOP
 
     @property
     def state_bytes(self) -> int:
