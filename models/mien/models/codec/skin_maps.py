@@ -1,9 +1,9 @@
 """Skin maps: what an expression does to the light on this skin, and to where its pixels belong.
 
-Makes a character's feature maps once (a small U-Net on OpenVINO, of whatever shape the weights
-have) and mixes them into five maps for every frame: a shift of the place that a pixel is taken from (two,
-in outer-eye distances of the portrait) and its gain (three). At rest shifts are zero and gains one
-to the bit: the portrait stays what it is. Refuses to know meshes.
+Makes a character's feature maps once (a small U-Net on OpenVINO, of the shape that its weights
+have) and mixes them into five maps for every frame: a shift of the place that a pixel is taken from
+(two, in outer-eye distances of the portrait) and its gain (three). At rest shifts are zero and
+gains one to the bit: the portrait stays what it is. Refuses to know meshes.
 
 Sampling shading as a mixture whose weights follow the motion is what expression shading in games
 does with wrinkle maps; here the maps are the network's, for this very skin.
