@@ -111,7 +111,8 @@ def test_gains_darken_a_mouth_but_not_own_teeth(calm: Decoder) -> None:
 def test_numpy_agrees_with_the_network_and_a_mirror_with_a_mirror() -> None:
     import torch
 
-    from training.codec.harmony import HarmonyNetwork, Mouths, mirrored
+    from mien.models.codec.harmony_network import HarmonyNetwork
+    from training.codec.harmony import Mouths, mirrored
 
     torch.manual_seed(3)
     twin = HarmonyNetwork()

@@ -21,10 +21,14 @@ MAY_IMPORT = {
 }
 # `mien eval` judges models with what trained them, where the repository is at hand.
 MAY_TRAIN = {COMPONENTS["backend"] / "evaluate.py"}
-# The form of the motion networks that is trained, and runs where somebody asks for it.
+# The form of the networks that is trained, and runs where somebody asks for it.
 MAY_USE_TORCH = {
-    COMPONENTS["models"] / "motion/diffusion" / name for name in ("network.py", "torch_runtime.py")
-}
+    COMPONENTS["models"] / name
+    for name in (
+        "motion/diffusion/network.py", "motion/diffusion/torch_runtime.py",
+        "codec/skin_network.py", "codec/harmony_network.py", "codec/torch_parts.py",
+    )
+}  # fmt: skip
 DISTRIBUTION_OF = {
     "PIL": "pillow",
     "cv2": "opencv-contrib-python",
@@ -141,6 +145,17 @@ def test_the_default_motion_source_needs_no_torch():
         "import sys; sys.modules['torch'] = None;"  # whatever imports it fails
         "import mien.models.motion.diffusion.generator,"
         " mien.models.motion.diffusion.openvino_runtime, mien.models.motion.source;"
+        "print('fine')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.stdout.strip() == "fine", run.stderr
+
+
+def test_the_cpu_profile_of_the_codec_needs_no_torch():
+    code = (
+        "import sys; sys.modules['torch'] = None;"  # whatever imports it fails
+        "import mien.models.codec.decoder;"
+        "from mien.models.codec.profiles import CPU, learned_parts; learned_parts(CPU);"
         "print('fine')"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

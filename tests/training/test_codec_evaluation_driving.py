@@ -159,7 +159,7 @@ def test_between_stretched_lips_there_is_skin_and_no_mouth(character):
 
 
 def test_weights_that_are_missing_are_said_and_bugs_are_not_hidden(character, monkeypatch):
-    from mien.models.codec.skin_maps import SkinWeightsError
+    from mien.models.codec.skin_weights import SkinWeightsError
     from training.evaluation.codec import contenders as who
 
     problem: list[Exception] = [SkinWeightsError("no weights of skin maps")]

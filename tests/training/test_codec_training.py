@@ -11,13 +11,19 @@ if find_spec("torch") is None:
     pytest.skip("torch is not installed", allow_module_level=True)
 
 import itertools
+from dataclasses import asdict
 
 import torch
 from torch import nn
 
+from mien.models.codec.skin_network import SkinNetwork
+from mien.models.codec.skin_shape import NARROW, WIDE, SkinShape
+from mien.models.codec.skin_weights import load_model
 from training.codec.appearance import same_person
 from training.codec.course import Course, Lesson, Pace
 from training.codec.encoding import equal_say
+from training.codec.export import export_skin
+from training.codec.growing import grow
 from training.codec.harmony import teeth_in
 
 
@@ -84,3 +90,38 @@ def test_teeth_are_grey_under_any_tint():
     pictures[0, :, 1] = np.array([0.4, 0.15, 0.12])[:, None] * tint[0][:, None]  # flesh
     share = teeth_in(pictures, tint)
     assert (share[0, 0, 0] > 0.99).all() and (share[0, 0, 1] < 0.01).all()
+
+
+def test_a_wide_network_begins_as_the_narrow_one_and_can_learn_more():
+    torch.manual_seed(5)
+    narrow, wide = SkinNetwork(NARROW), SkinNetwork(WIDE)
+    for parameter in narrow.parameters():  # norms too must not be what they are at first
+        torch.nn.init.normal_(parameter, std=0.1)
+    grow(wide, NARROW, narrow.state_dict())
+    skin, motion = torch.rand(2, 4, 128, 128), torch.rand(2, 55)
+    (features, code), (more, same_code) = narrow.features(skin), wide.features(skin)
+    torch.testing.assert_close(same_code, code)
+    halved = torch.nn.functional.avg_pool2d(more, 2)
+    own = slice(WIDE.own, WIDE.own + NARROW.shared)
+    torch.testing.assert_close(halved[:, : NARROW.own], features[:, : NARROW.own])
+    torch.testing.assert_close(halved[:, own], features[:, NARROW.own :])
+    matrix, grown = narrow.matrix(motion, code), wide.matrix(motion, code)
+    torch.testing.assert_close(grown[..., : NARROW.own], matrix[..., : NARROW.own])
+    assert not grown[..., NARROW.own : WIDE.own].any()
+    wide.maps(more, motion, code).square().sum().backward()
+    new = wide.mix[4].weight.grad.unflatten(0, (5, WIDE.features))[:, NARROW.own : WIDE.own]
+    assert new.abs().max() > 0
+    with pytest.raises(ValueError, match="groups of normalisation"):
+        grow(SkinNetwork(SkinShape(widths=(24, 48, 72, 96), leave=36)), NARROW, {})
+
+
+def test_weights_are_exported_with_the_shape_they_were_trained_in(tmp_path):
+    network = SkinNetwork(WIDE)
+    kept = {"average": network.state_dict(), "step": 7, "shape": asdict(WIDE)}
+    torch.save(kept, tmp_path / "wide.pt")
+    export_skin(tmp_path / "wide.pt", tmp_path / "wide.safetensors")
+    model = load_model(tmp_path / "wide.safetensors")
+    assert model.shape == WIDE and model.notes["steps"] == 7
+    np.testing.assert_allclose(
+        model.tensors["leave.weight"], network.leave.weight.detach(), atol=1e-3
+    )

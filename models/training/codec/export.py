@@ -10,7 +10,8 @@ import torch
 from mien.models.appearance import weights as appearance_weights
 from mien.models.capture import weights as encoder_weights
 from mien.models.capture.shapes import MotionEncoderShape
-from mien.models.codec import harmony, skin_maps
+from mien.models.codec import harmony, skin_weights
+from mien.models.codec.skin_shape import shape_from
 from training.codec.appearance_network import AppearanceEncoder
 from training.codec.folding import network
 from training.codec.network import MotionEncoder
@@ -45,7 +46,8 @@ def export_skin(checkpoint: Path, out: Path) -> None:
     kept = torch.load(checkpoint, weights_only=True)
     tensors = {name: tensor.numpy() for name, tensor in kept["average"].items()}
     notes = {"trained": date.today().isoformat(), "steps": int(kept["step"])}
-    skin_maps.save_model(out, tensors, notes)
+    shape = shape_from(kept.get("shape"))  # none in those from before there were two
+    skin_weights.save_model(out, tensors, notes, shape)
 
 
 def export_harmony(checkpoint: Path, out: Path) -> None:

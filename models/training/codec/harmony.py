@@ -1,6 +1,6 @@
 """Trains the mouth's harmony on sittings: how bright what geometry draws between lips should be.
 
-Knows the network as a torch module and its loss. Refuses to know renders. A network that painted
+Knows the loss and what is learned from. Refuses to know renders. A network that painted
 these pixels itself looked like fog; this one may only multiply them, smoothly, within bounds.
 """
 
@@ -13,23 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from mien.models.codec.harmony import (
-    ASIDE,
-    BRIGHTEN,
-    COLUMNS,
-    DARKEN,
-    HIDDEN,
-    LIGHT,
-    ROWS,
-    SIDES,
-    TEETH,
-    TINGE,
-    TOLD,
-    TURN_GAIN,
-)
+from mien.models.codec.harmony import ASIDE, COLUMNS, LIGHT, ROWS, SIDES, TURN_GAIN
+from mien.models.codec.harmony_network import HarmonyNetwork
 from mien.models.codec.layers import smoothstep
 from mien.models.motion.types import COEFFICIENTS
 from training.codec.course import Course, Lesson, Pace
@@ -63,25 +51,6 @@ class Mouths:
     true: Tensor
     told: Tensor  # [N, TOLD]
     weight: Tensor  # [N] by size
-
-
-class HarmonyNetwork(nn.Sequential):
-    """What is told to log gains; numbered as the weights file has it."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            nn.Linear(TOLD, HIDDEN), nn.Linear(HIDDEN, HIDDEN),
-            nn.Linear(HIDDEN, 4 * ROWS * COLUMNS),
-        )  # fmt: skip
-        nn.init.normal_(self[2].weight, std=0.01)
-        nn.init.zeros_(self[2].bias)
-
-    def forward(self, told: Tensor) -> Tensor:
-        """Log gains [B, 4, ROWS, COLUMNS]: of flesh's red, green and blue, and of teeth."""
-        x = functional.silu(self[1](functional.silu(self[0](told))))
-        both = torch.tanh(self[2](x)).unflatten(1, (4, ROWS, COLUMNS))
-        bright = torch.where(both[:, :1] > 0, BRIGHTEN, DARKEN) * both[:, :1]
-        return torch.cat([bright + TINGE * both[:, 1:], TEETH * bright], 1)
 
 
 def mirrored(mouths: Mouths) -> Mouths:

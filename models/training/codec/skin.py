@@ -6,7 +6,7 @@ Knows losses, schedule and checkpoints, and how a frame is warped in torch. Refu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -20,7 +20,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from mien.models.codec.canonical import CANONICAL_PX, layout_of, unrolled
 from mien.models.codec.decoder import FaceMesh
 from mien.models.codec.rasteriser import rasterise
-from mien.models.codec.skin_maps import TURN_GAIN
+from mien.models.codec.skin_network import SkinNetwork
+from mien.models.codec.skin_shape import NARROW, TURN_GAIN, SkinShape
+from mien.models.codec.skin_weights import SkinModel
 from mien.models.codec.topology import (
     LOWER_INNER_LIP,
     OUTER_EYE_CORNERS,
@@ -28,8 +30,8 @@ from mien.models.codec.topology import (
 )
 from training.codec.course import Course, Lesson, Pace
 from training.codec.faces import SWAPPED
+from training.codec.growing import grow
 from training.codec.sittings import TRUTH_PX, SittingFile, read
-from training.codec.skin_network import SkinNetwork
 from training.studio.film import grade
 
 F32 = NDArray[np.float32]
@@ -81,7 +83,7 @@ def shown(network: SkinNetwork, batch: Skins) -> tuple[Tensor, Tensor]:
     frames = len(batch.motion) // len(batch.skin)
     features, code = network.features(batch.skin)
     again = torch.arange(len(batch.skin)).repeat_interleave(frames)
-    maps = network.maps(features[again], batch.motion, code[again])
+    maps = network.maps(features, batch.motion, code[again])
     here = warped(maps, batch.place)
     shift = here[:, :2].permute(0, 2, 3, 1) * batch.iod[again][:, None, None, None]
     colour = warped(batch.portrait[again], batch.where + shift)
@@ -99,11 +101,12 @@ def loss_of(made: Tensor, maps: Tensor, batch: Skins, plan: SkinPlan) -> Tensor:
     """Colours and edges against the truth, and a price on maps."""
     away = (made - batch.truth).abs().clamp(max=ENDURED)
     loss = (away * batch.count).sum() / (3 * batch.count.sum() + 1)
+    rough = plan.rough * maps.shape[-1] / NARROW.map_px  # a slope costs the same at any size
     for axis in (2, 3):
         edge = (made.diff(dim=axis) - batch.truth.diff(dim=axis)).abs().clamp(max=ENDURED)
         both = batch.count.narrow(axis, 0, TRUTH_PX - 1) * batch.count.narrow(axis, 1, TRUTH_PX - 1)
         loss = loss + plan.edges * (edge * both).sum() / (3 * both.sum() + 1)
-        loss = loss + plan.rough * maps.diff(dim=axis).abs().mean()
+        loss = loss + rough * maps.diff(dim=axis).abs().mean()
     return loss + plan.still * (5.0 * maps[:, :2].abs().mean() + maps[:, 2:].abs().mean())
 
 
@@ -207,12 +210,23 @@ def stream(folder: Path, plan: SkinPlan) -> Iterator[Skins]:
                            prefetch_factor=3))  # fmt: skip
 
 
-def train(batches: Iterator[Skins], checkpoint: Path, plan: SkinPlan) -> None:
-    """Train for `plan.minutes`, going on from `checkpoint` when it exists."""
+def train(
+    batches: Iterator[Skins], checkpoint: Path, plan: SkinPlan, shape: SkinShape = NARROW,
+    grown_from: SkinModel | None = None,
+) -> None:  # fmt: skip
+    """Train for `plan.minutes`, going on from `checkpoint` when it exists.
+
+    A new network begins as `grown_from`, where given: see `growing`.
+    """
     torch.manual_seed(plan.seed)
-    network = SkinNetwork()
+    network = SkinNetwork(shape)
+    if grown_from is not None:
+        tensors = {name: torch.from_numpy(t.copy()) for name, t in grown_from.tensors.items()}
+        grow(network, grown_from.shape, tensors)
     pace = Pace(plan.minutes, plan.rate, warm_up=100, clip=1.0, kept=0.995)
-    course: Course[Skins] = Course(network, SkinNetwork(), checkpoint, pace)
+    course: Course[Skins] = Course(
+        network, SkinNetwork(shape), checkpoint, pace, shape=asdict(shape)
+    )
 
     def teach(batch: Skins) -> Lesson:
         made, maps = shown(network, batch)

@@ -24,15 +24,20 @@ from rich.console import Console
 from mien.models.appearance.weights import SHIPPED as APPEARANCE
 from mien.models.capture.weights import SHIPPED as ENCODER
 from mien.models.codec.harmony import SHIPPED as LIGHT
-from mien.models.codec.skin_maps import SHIPPED as SKIN
+from mien.models.codec.skin_shape import NARROW, WIDE
+from mien.models.codec.skin_weights import SHIPPED as SKIN
+from mien.models.codec.skin_weights import SHIPPED_WIDE as WIDE_SKIN
+from mien.models.codec.skin_weights import load_model
 from training.codec import appearance, encoding, faces, harmony, skin
 from training.codec.export import export_appearance, export_encoder, export_harmony, export_skin
 from training.paths import cache
 
-STAGES = ("renders", "appearance", "sittings", "encoder", "skin", "light")
-# Shares of the time budget; renders and sittings take what they take (about 2.5 hours on 2 cores).
+STAGES = ("renders", "appearance", "sittings", "encoder", "skin", "wide", "light")
 CLOSE_SEEDS = 20_000  # first of the people seen from near
-APPEARANCE_SHARE, ENCODER_SHARE, SKIN_SHARE, LIGHT_SHARE = 0.15, 0.3, 0.12, 0.02
+# Shares of the time budget; renders and sittings take what they take (about 2.5 hours on 2 cores).
+APPEARANCE_SHARE, ENCODER_SHARE, LIGHT_SHARE = 0.15, 0.3, 0.02
+SKIN_SHARE, WIDE_SHARE = 0.12, 0.12
+WIDE_RATE = 1e-3  # it begins where the narrow network ended
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,18 @@ def encoder(job: Job) -> None:
 
 
 def skins(job: Job) -> None:
-    """Train the skin maps."""
+    """Train the skin maps of the profile `cpu`."""
     plan = skin.SkinPlan(minutes=60 * job.hours * SKIN_SHARE)
-    skin.train(skin.stream(job.work / "sittings", plan), job.checkpoint("skin"), plan)
+    skin.train(skin.stream(job.work / "sittings", plan), job.checkpoint("skin"), plan, NARROW)
     export_skin(job.checkpoint("skin"), SKIN)
+
+
+def wide_skins(job: Job) -> None:
+    """Train those of the profile `gpu`, grown from the shipped narrow ones, on the same people."""
+    plan = skin.SkinPlan(minutes=60 * job.hours * WIDE_SHARE, rate=WIDE_RATE, seed=1)
+    batches, checkpoint = skin.stream(job.work / "sittings", plan), job.checkpoint("skin-gpu")
+    skin.train(batches, checkpoint, plan, WIDE, load_model(SKIN))
+    export_skin(checkpoint, WIDE_SKIN)
 
 
 def light(job: Job) -> None:
@@ -136,7 +149,7 @@ def main() -> None:
         console.print(f"--facekit: there is no file '{job.facekit}'")
         sys.exit(2)
     torch.set_num_threads(job.jobs)
-    in_order = (renders, read_portraits, sittings, encoder, skins, light)
+    in_order = (renders, read_portraits, sittings, encoder, skins, wide_skins, light)
     work = dict(zip(STAGES, in_order, strict=True))
     for stage in STAGES:
         if stage in stages:

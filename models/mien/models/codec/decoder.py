@@ -13,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.character import Character
-from mien.models.codec import topology
+from mien.models.codec import harmony, topology
 from mien.models.codec.basis import face_basis
 from mien.models.codec.canonical import layout_of, unrolled
 from mien.models.codec.compose import Area, Sampler, areas_to_draw, occupied, over, over_shaded
 from mien.models.codec.eyes import build_eye, draw_eye
 from mien.models.codec.folds import Folds, fold
-from mien.models.codec.harmony import shipped_model
 from mien.models.codec.layers import build_layers, smoothstep
 from mien.models.codec.mouth import Mouth
 from mien.models.codec.pose import F64
+from mien.models.codec.profiles import CPU, learned_parts
 from mien.models.codec.rasteriser import rasterise
 from mien.models.codec.relief import Relief
 from mien.models.codec.rig import EYES, Posed, Rig
 from mien.models.codec.shading import Shading
 from mien.models.codec.sheet import Sheet
-from mien.models.codec.skin_maps import SkinMaps, lay_on, shipped_painter
+from mien.models.codec.skin_maps import lay_on
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -124,12 +124,15 @@ def _relief_of(character: Character) -> Relief | None:
 class Decoder:
     """Decodes one character."""
 
-    def __init__(self, character: Character, *, learned: bool = True) -> None:
+    def __init__(self, character: Character, *, learned: bool = True, profile: str = CPU) -> None:
         """`learned`: with the skin's learned maps and the mouth's light, else shaded by rule.
 
-        Raises SkinWeightsError or MouthWeightsError where weights are missing or damaged.
+        `profile`: which networks those are and what runs them, see `profiles`. Raises ProfileError
+        where that cannot be had, SkinWeightsError or MouthWeightsError where weights are missing or
+        damaged.
         """
         arrays = character.arrays
+        parts = learned_parts(profile) if learned else None
         self.portrait = arrays["portrait"]
         self.rig = Rig({**character.geometry, "landmarks": arrays["landmarks"]})
         self.layers = build_layers(arrays["portrait"], arrays["plate"], arrays["matte"], self.rig)
@@ -137,13 +140,13 @@ class Decoder:
         self.shading = Shading(self.rig.shape)
         portrait = arrays["portrait"].astype(np.float32)
         self.eyes = tuple(build_eye(portrait, self.rig, eye) for eye in EYES)
-        rest, harmony = character.geometry["mouth_rest"], shipped_model() if learned else None
-        self.mouth = Mouth(portrait, self.rig, rest, self.eyes, harmony)
+        rest = character.geometry["mouth_rest"]
+        self.mouth = Mouth(portrait, self.rig, rest, self.eyes, parts)
         self._mesh = FaceMesh(self.rig.landmarks)
         self._places = layout_of(self._mesh.outline)
         skin, seen = self._own_skin()
         self._folds = Folds(skin, seen)
-        self._skin = self._own_maps(skin, seen) if learned else None
+        self._skin = None if parts is None else parts.maps(skin, seen)
         self._occupied = {n: occupied(self.layers.sheet, n) for n in (SHEET_GRID, FOLDED_GRID)}
         self._take_scratch()
 
@@ -151,11 +154,6 @@ class Decoder:
         """The portrait's skin in the canonical layout, and where there is any."""
         source = self._mesh.source[:, :2].astype(np.float32)
         return unrolled(self.portrait, source, self._places, self._mesh.seen(self._mesh.source))
-
-    def _own_maps(self, skin: U8, seen: F32) -> SkinMaps:
-        """What expressions do to this skin."""
-        painter = shipped_painter()
-        return SkinMaps(painter.model, *painter.features(skin, seen))
 
     def _take_scratch(self) -> None:
         self._face_grid = np.zeros((FACE_GRID, FACE_GRID, 8), np.float32)
@@ -178,7 +176,7 @@ class Decoder:
     @property
     def gflop(self) -> float:
         """What the learned parts compute for a frame, in 10^9 operations."""
-        return 0.0 if self._skin is None else self._skin.gflop
+        return 0.0 if self._skin is None else self._skin.gflop + harmony.GFLOP
 
     @property
     def state_bytes(self) -> int:

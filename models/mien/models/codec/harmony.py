@@ -59,6 +59,10 @@ _KIND = Kind("mien_mouth", VERSION, "the mouth", MouthWeightsError, expected_ten
 save_model, load_model = _KIND.save, _KIND.load
 
 
+# Operations a frame in 10^9: three small matrices.
+GFLOP = 2e-9 * (TOLD * HIDDEN + HIDDEN * HIDDEN + HIDDEN * 4 * ROWS * COLUMNS)
+
+
 @cache
 def shipped_model() -> HarmonyModel:
     """The weights that ship with mien, read once. Raises MouthWeightsError."""
@@ -92,6 +96,12 @@ def shape_of(gap: Opening, iod_px: float) -> F32:
     return np.array(values, np.float32)
 
 
+def told_of(dynamics: F32, turn: F32, gap: Opening, iod_px: float, light: F32) -> F32:
+    """What the network is told of a moment [TOLD]; see `Harmony.gains`."""
+    told = [dynamics, TURN_GAIN * turn, shape_of(gap, iod_px), light]
+    return np.asarray(np.concatenate(told), np.float32)
+
+
 class Harmony:
     """One character's gains."""
 
@@ -103,8 +113,7 @@ class Harmony:
 
         Of flesh (red, green, blue) and of teeth.
         """
-        told = [dynamics, TURN_GAIN * turn, shape_of(gap, iod_px), self._light]
-        x = np.concatenate(told).astype(np.float32)
+        x = told_of(dynamics, turn, gap, iod_px, self._light)
         for place in (0, 1):
             x = self._w[f"{place}.weight"] @ x + self._w[f"{place}.bias"]
             x = 0.5 * x * (1.0 + np.tanh(0.5 * x))  # SiLU

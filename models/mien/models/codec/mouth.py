@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mien.models.codec import topology
 from mien.models.codec.basis import face_basis
 from mien.models.codec.eyes import EyeLayer, inverse_affine, plane_affine
-from mien.models.codec.harmony import Harmony, HarmonyModel, light_of
+from mien.models.codec.harmony import light_of
 from mien.models.codec.layers import smoothstep
 from mien.models.codec.openings import (
     Opening,
@@ -27,6 +27,7 @@ from mien.models.codec.openings import (
     place,
 )
 from mien.models.codec.pose import F64, yaw_pitch_roll
+from mien.models.codec.profiles import LearnedParts
 from mien.models.codec.rig import Posed, Rig
 from mien.models.codec.sprites import SpriteSet, sprites, sprites_at
 from mien.models.motion.types import ARKIT_INDEX
@@ -266,11 +267,11 @@ class Mouth:
 
     def __init__(
         self, portrait: F32, rig: Rig, rest: F32, eyes: tuple[EyeLayer, ...],
-        model: HarmonyModel | None = None,
+        learned: LearnedParts | None = None,
     ) -> None:  # fmt: skip
         """`portrait` [S, S, 3] 0..255; `rest` [2]: lip gap in iod, sureness of teeth.
 
-        `model`: what has learned how mouths are lit; None: by rule alone.
+        `learned`: what has learned how mouths are lit; None: by rule alone.
         """
         mean = face_basis().mean.astype(np.float64)
         shape = rig.shape
@@ -296,7 +297,7 @@ class Mouth:
         self.seam = dark_edge(portrait, lips) * 0.8
         self.rig = rig
         light = light_of(portrait, rig, self.tint)
-        self._harmony = None if model is None else Harmony(model, light)
+        self._harmony = None if learned is None else learned.light(light)
 
     def _gains(self, gap: Opening, posed: Posed, dynamics: F32, turning: F32) -> F32:
         if self._harmony is None:

@@ -13,25 +13,24 @@ from mien.models.graph_layers import mean, twice
 from mien.models.motion.diffusion.quiet_openvino import op, ov
 
 if TYPE_CHECKING:
-    from mien.models.codec.skin_maps import SkinModel
+    from mien.models.codec.skin_weights import SkinModel
 
 F32 = NDArray[np.float32]
-GROUPS = 4
 
 
 def graph(model: SkinModel) -> ov.Model:
     """skin [1, 4, 128, 128] to feature maps [1, OWN, 128, 128] and code [1, CODE]."""
-    w = model.tensors
+    w, groups = model.tensors, model.shape.groups
     skin = op.parameter(ov.PartialShape([1, 4, CANONICAL_PX, CANONICAL_PX]), np.float32)
-    x = _block(w, "enter", skin, 1)
+    x = _block(w, "enter", skin, 1, groups)
     levels = [x]
     for i in range(3):
-        x = _block(w, f"down.{i}", x, 2)
+        x = _block(w, f"down.{i}", x, 2, groups)
         levels.append(x)
     code = op.matmul(mean(x), op.constant(w["code.weight"]), False, True)
     code = op.tanh(op.add(code, op.constant(w["code.bias"])))
     for i in range(3):
-        x = _block(w, f"up.{i}", op.concat([twice(x), levels[2 - i]], 1), 1)
+        x = _block(w, f"up.{i}", op.concat([twice(x), levels[2 - i]], 1), 1, groups)
     own = _conv(w, "leave", x, 1)
     return ov.Model([op.result(own), op.result(code)], [skin], "skin")
 
@@ -59,9 +58,9 @@ def _conv(w: Any, name: str, x: Any, stride: int) -> Any:
     return op.add(x, op.constant(w[name + ".bias"].reshape(1, -1, 1, 1)))
 
 
-def _block(w: Any, name: str, x: Any, stride: int) -> Any:
+def _block(w: Any, name: str, x: Any, stride: int, groups: int) -> Any:
     for place, step in ((0, stride), (3, 1)):
         x = _conv(w, f"{name}.{place}", x, step)
         scale, bias = (op.constant(w[f"{name}.{place + 1}.{k}"]) for k in ("weight", "bias"))
-        x = op.swish(op.group_normalization(x, scale, bias, GROUPS, 1e-5))
+        x = op.swish(op.group_normalization(x, scale, bias, groups, 1e-5))
     return x

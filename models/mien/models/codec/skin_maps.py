@@ -1,9 +1,9 @@
 """Skin maps: what an expression does to the light on this skin, and to where its pixels belong.
 
-Knows the learned maps' weights, makes a character's feature maps once (a small U-Net on OpenVINO)
-and mixes them into five maps for every frame: a shift of the place that a pixel is taken from (two,
-in outer-eye distances of the portrait) and its gain (three). At rest shifts are zero and gains one
-to the bit: the portrait stays what it is. Refuses to know meshes.
+Makes a character's feature maps once (a small U-Net on OpenVINO, of the shape that its weights
+have) and mixes them into five maps for every frame: a shift of the place that a pixel is taken from
+(two, in outer-eye distances of the portrait) and its gain (three). At rest shifts are zero and
+gains one to the bit: the portrait stays what it is. Refuses to know meshes.
 
 Sampling shading as a mixture whose weights follow the motion is what expression shading in games
 does with wrinkle maps; here the maps are the network's, for this very skin.
@@ -12,93 +12,38 @@ does with wrinkle maps; here the maps are the network's, for this very skin.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mien.models.codec.canonical import CANONICAL_PX, inner
-from mien.models.motion.types import ARKIT_INDEX, ARKIT_NAMES
-from mien.models.weights_file import Kind, Weights
+from mien.models.codec.canonical import CANONICAL_PX
+from mien.models.codec.skin_shape import (
+    GAIN,
+    MOTION,
+    OUT,
+    SHIFT_IOD,
+    TURN_GAIN,
+    VIEWS,
+    halved,
+    left_share,
+    within_face,
+)
+from mien.models.codec.skin_weights import SkinModel
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 
-VERSION = 1
-SHIPPED = Path(__file__).parents[1] / "weights" / "skin.safetensors"
-MOTION = 52 + 3  # coefficients, rotation vector
-TURN_GAIN = 3.0  # a turn of a third of a radian counts as much as a whole coefficient
-OWN, SHARED, CODE, OUT = 24, 24, 16, 5
-SHIFT_IOD, GAIN = 0.06, 0.8
-MAP_PX = CANONICAL_PX // 2  # maps are smooth: they are mixed at half the size of the skin
-SEAM = slice(MAP_PX // 2 - 4, MAP_PX // 2 + 4)  # columns where both halves mix
-_WIDTHS = {"enter": (4, 16), "down.0": (16, 32), "down.1": (32, 48), "down.2": (48, 64),
-           "up.0": (112, 48), "up.1": (80, 32), "up.2": (48, 24)}  # fmt: skip
+
+def channels_of(skin: U8, seen: F32) -> F32:
+    """What a network sees of a skin [128, 128, 3] and of where there is any: [4, 128, 128]."""
+    picture = np.concatenate([skin.astype(np.float32) / 127.5 - 1.0, seen[..., None]], -1)
+    return np.ascontiguousarray(picture.transpose(2, 0, 1))
 
 
-def _view(side: str, other: str) -> list[int]:
-    """Columns of a motion as one half of a face sees it: the other half's are its own's twins."""
-    whole = {"jawLeft", "jawRight", "mouthLeft", "mouthRight"}
-    sided = {name for name in ARKIT_NAMES if name.endswith(other)} - whole
-    names = [n.removesuffix(other) + side if n in sided else n for n in ARKIT_NAMES]
-    return [ARKIT_INDEX[name] for name in names] + [52, 53, 54]
-
-
-# What the subject's left half (image right) and right half of a face see of a motion.
-VIEWS = _view("Left", "Right"), _view("Right", "Left")
-# Share of the subject's left half in each column.
-LEFT_SHARE = np.clip(
-    (np.arange(MAP_PX, dtype=np.float32) + 0.5 - SEAM.start) / (SEAM.stop - SEAM.start), 0, 1
-)
-
-
-def halved(maps: F32) -> F32:
-    """Maps [..., 2h, 2w] at half the size, the mean of four: [..., h, w]."""
-    *rest, height, width = maps.shape
-    return np.asarray(maps.reshape(*rest, height // 2, 2, width // 2, 2).mean((-3, -1)), np.float32)
-
-
-@cache
-def within_face() -> F32:
-    """`canonical.inner` at the size of the maps, [MAP_PX, MAP_PX]."""
-    return halved(inner())
-
-
-class SkinWeightsError(ValueError):
-    """A weights file is missing, damaged, foreign or of another shape; the message says which."""
-
-
-SkinModel = Weights
-
-
-def expected_tensors() -> dict[str, tuple[int, ...]]:
-    """Return names and shapes of all tensors."""
-    out: dict[str, tuple[int, ...]] = {}
-    for name, (into, width) in _WIDTHS.items():
-        for place, size in ((0, into), (3, width)):
-            out[f"{name}.{place}.weight"] = (width, size, 3, 3)
-            out[f"{name}.{place}.bias"] = (width,)
-            out[f"{name}.{place + 1}.weight"] = out[f"{name}.{place + 1}.bias"] = (width,)
-    out |= {"leave.weight": (OWN, 24, 1, 1), "leave.bias": (OWN,)}
-    out |= {"code.weight": (CODE, 64), "code.bias": (CODE,)}
-    out["shared"] = (SHARED, CANONICAL_PX // 2, CANONICAL_PX // 2)
-    width = OUT * (OWN + SHARED)
-    for place, shape in ((0, (128, MOTION + CODE)), (2, (128, 128)), (4, (width, 128))):
-        out |= {f"mix.{place}.weight": shape, f"mix.{place}.bias": shape[:1]}
-    out["direct.weight"] = (width, MOTION)
-    return out
-
-
-_KIND = Kind("mien_skin", VERSION, "skin maps", SkinWeightsError, expected_tensors, SHIPPED)
-save_model, load_model = _KIND.save, _KIND.load
-
-
-@cache
-def shipped_model() -> SkinModel:
-    """The weights that ship with mien, read once. Raises SkinWeightsError."""
-    return load_model()
+def motion_of(dynamics: F32, turn: F32) -> F32:
+    """A face [..., 52] and a turn [..., 3] as the networks hear them, [..., MOTION]."""
+    return np.asarray(np.concatenate([dynamics, TURN_GAIN * turn], -1), np.float32)
 
 
 class SkinPainter:
@@ -112,34 +57,32 @@ class SkinPainter:
         self._request = features_request(model)
 
     def features(self, skin: U8, seen: F32) -> tuple[F32, F32]:
-        """Maps [F, MAP_PX * MAP_PX] and code [CODE] of a skin [128, 128, 3], where `seen` is 1."""
-        picture = np.concatenate([skin.astype(np.float32) / 127.5 - 1.0, seen[..., None]], -1)
-        own, code = self._request(np.ascontiguousarray(picture.transpose(2, 0, 1)[None]))
-        shared = _doubled(self.model.tensors["shared"])
-        whole = halved(np.concatenate([own[0], shared]))
-        return whole.reshape(OWN + SHARED, -1), code[0]
+        """Maps [F, map_px * map_px] and code [CODE] of a skin [128, 128, 3], where `seen` is 1."""
+        own, code = self._request(channels_of(skin, seen)[None])
+        whole = np.concatenate([own[0], _doubled(self.model.tensors["shared"])])
+        if self.model.shape.map_px < CANONICAL_PX:
+            whole = halved(whole)
+        return whole.reshape(len(whole), -1), code[0]
 
-
-@cache
-def shipped_painter() -> SkinPainter:
-    """The painter with the weights that ship with mien, compiled once."""
-    return SkinPainter(shipped_model())
+    def maps(self, skin: U8, seen: F32) -> SkinMaps:
+        """One character's maps, of its skin: see `features`."""
+        return SkinMaps(self.model, *self.features(skin, seen))
 
 
 class SkinMaps:
     """One character's maps."""
 
     def __init__(self, model: SkinModel, features: F32, code: F32) -> None:
-        """`features` [F, MAP_PX * MAP_PX] and `code` [CODE]: see `SkinPainter.features`."""
-        self._w, self._code = model.tensors, code
-        within = within_face().reshape(-1)
-        share = np.tile(LEFT_SHARE, MAP_PX)
+        """`features` [F, map_px * map_px] and `code` [CODE]: see `SkinPainter.features`."""
+        self._w, self._code, self._px = model.tensors, code, model.shape.map_px
+        within = within_face(self._px).reshape(-1)
+        share = np.tile(left_share(self._px), self._px)
         # Pixels of the subject's left half and right half; both know those of the seam.
         self._pixels = np.flatnonzero(within > 0)
         self._halves = tuple(
             _half(features, within, portion, self._pixels) for portion in (share, 1.0 - share)
         )
-        self._maps = np.zeros((MAP_PX * MAP_PX, OUT), np.float32)
+        self._maps = np.zeros((self._px * self._px, OUT), np.float32)
         self._maps[:, 2:] = 1.0
         self._rest = self._mixed(np.zeros(MOTION, np.float32))
 
@@ -156,12 +99,12 @@ class SkinMaps:
         return float(mixing + 2 * 2 * (small + self._w["direct.weight"].size)) / 1e9
 
     def at(self, dynamics: F32, turn: F32) -> F32:
-        """Shift in iod (two) and gain (three), [MAP_PX, MAP_PX, 5], of a face [52] and a turn [3].
+        """Shift in iod (two) and gain (three), [map_px, map_px, 5], of a face [52] and a turn [3].
 
         `turn` is the head's rotation vector. Either half of the face sees its own side's
         coefficients alone. At rest shifts are 0 and gains 1, to the bit.
         """
-        motion = np.concatenate([dynamics, TURN_GAIN * turn]).astype(np.float32)
+        motion = motion_of(dynamics, turn)
         mixed = np.zeros((len(self._pixels), OUT), np.float32)
         for view, half in zip(VIEWS, self._halves, strict=True):
             mixed[half.where] += half.features @ np.ascontiguousarray(self._matrix(motion[view]).T)
@@ -170,12 +113,12 @@ class SkinMaps:
         mixed[:, 2:] = np.exp(GAIN * mixed[:, 2:])
         maps = self._maps.copy()
         maps[self._pixels] = mixed
-        return maps.reshape(MAP_PX, MAP_PX, OUT)
+        return maps.reshape(self._px, self._px, OUT)
 
     def _matrix(self, motion: F32) -> F32:
         """What mixes the feature maps, [OUT, F]."""
         mixed = self._mixed(motion) - self._rest + self._w["direct.weight"] @ motion
-        return np.asarray(mixed.reshape(OUT, OWN + SHARED))
+        return np.asarray(mixed.reshape(OUT, -1))
 
     def _mixed(self, motion: F32) -> F32:
         w, x = self._w, np.concatenate([motion, self._code])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mien.models.character import Character
 from mien.models.codec import topology
 from mien.models.codec.decoder import Decoder
-from mien.models.codec.skin_maps import SkinWeightsError
+from mien.models.codec.skin_weights import SkinWeightsError
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
