@@ -237,3 +237,9 @@ def test_characters_that_perform_alike_agree_and_noise_does_not():
     assert agreement(alike, take, moving)["with_take"] == pytest.approx(1.0, abs=1e-4)
     assert abs(agreement(noise, take, moving)["among"]) < 0.5
     assert np.isnan(agreement(alike, take, [])["among"])
+
+
+def test_a_profile_that_nobody_knows_is_bad_input(capsys, elsewhere):
+    assert main(["eval", "codec", "--profile", "npu"]) == 2
+    told = capsys.readouterr().err
+    assert "--profile" in told and "cpu, gpu" in told

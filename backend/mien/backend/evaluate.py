@@ -78,17 +78,21 @@ def codec(
         Path | None, typer.Option(help="Folder to write contact sheets and codec.json to.")
     ] = None,
     quick: Annotated[bool, typer.Option(help="Six held-out people instead of 24.")] = False,
+    profile: Annotated[
+        str, typer.Option(help="Which networks draw: cpu, or gpu (wider, through torch).")
+    ] = "cpu",
 ) -> None:
     """Drawn frames against what a camera would have seen, and the motion encoder."""
     if also and not video:
         raise BadInput(f"'{also[0]}': what is to be reenacted is named with --video")
     clips = [*(video or []), *(also or [])]
-    run_codec(clips, facekit=facekit, out=out, quick=quick, as_json=json)
+    run_codec(clips, facekit=facekit, out=out, quick=quick, as_json=json, profile=profile)
 
 
 def run_codec(
-    videos: list[Path], *, facekit: Path | None, out: Path | None, quick: bool, as_json: bool
-) -> None:
+    videos: list[Path], *, facekit: Path | None, out: Path | None, quick: bool, as_json: bool,
+    profile: str = "cpu",
+) -> None:  # fmt: skip
     """Measure and print; whatever was given is checked before anything is measured."""
     _check_folder(out)
     for option, given in (*(("--video", clip) for clip in videos), ("--facekit", facekit)):
@@ -98,6 +102,12 @@ def run_codec(
 
     for clip in videos:
         video_seconds(clip)
+    from mien.models.codec.profiles import ProfileError, learned_parts
+
+    try:
+        learned_parts(profile)
+    except ProfileError as problem:
+        raise BadInput(f"--profile: {problem}") from problem
     with _repository():
         from training.evaluation.codec.evaluating import QUICK, REPORT, Amount, Evaluation
         from training.evaluation.codec.report import show
@@ -113,7 +123,7 @@ def run_codec(
     try:
         with _repository(), console.status("evaluating") as status:
             amount = QUICK if quick else Amount()
-            evaluation = Evaluation(facekit, videos, amount, out, status.update)
+            evaluation = Evaluation(facekit, videos, amount, out, status.update, profile)
             # It takes minutes: what is known is written down part by part.
             results = evaluation.run(lambda known: _write(out, REPORT, known.as_json()))
     except MaterialError as problem:

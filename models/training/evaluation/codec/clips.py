@@ -16,6 +16,7 @@ from mien.models.capture.capture import CaptureError, Follower
 from mien.models.capture.performance import eye_looks, neutral_look, stand
 from mien.models.capture.reader import FaceReader, Look
 from mien.models.capture.video import video_frames
+from mien.models.codec.profiles import CPU
 from mien.models.enrolment import EnrolmentError
 from mien.models.motion.types import ARKIT_INDEX
 from training.evaluation.codec.driving import Seen, from_look, relative_face, relative_pose
@@ -89,13 +90,13 @@ def coefficients(reader: FaceReader, look: Look, neutral: Look | None) -> F32:
 
 def reenact(
     path: Path, reader: FaceReader, features: Features | None,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None, profile: str = CPU,
 ) -> dict[str, Tally]:  # fmt: skip
-    """Tallies of every contender on a clip. Raises ClipError."""
+    """Tallies of every contender on a clip. Raises ClipError and ProfileError."""
     tell(f"{path.name}: capturing")
     first, looks = follow(path, reader)
     try:
-        sitting = enrolled(png_of(first), path.stem)
+        sitting = enrolled(png_of(first), path.stem, profile=profile)
     except (EnrolmentError, CaptureError) as problem:
         raise ClipError(f"frame 0 cannot be enrolled: {problem}") from problem
     tell(f"{path.name}: drawing")

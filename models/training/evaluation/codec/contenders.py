@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mien.models.character import Character
 from mien.models.codec import topology
 from mien.models.codec.decoder import Decoder
+from mien.models.codec.profiles import CPU
 from mien.models.codec.skin_weights import SkinWeightsError
 
 F32 = NDArray[np.float32]
@@ -63,23 +64,24 @@ def standing(character: Character) -> Drawing:
 
 
 def contenders(
-    character: Character, plain: Character | None = None
+    character: Character, plain: Character | None = None, profile: str = CPU
 ) -> tuple[dict[str, Drawing], dict[str, str]]:
     """Who can draw a character, by name, and why the others cannot.
 
     `plain` is the same portrait enrolled without anything learned; None: `character` stands for it.
+    `profile`: of the one with learned parts. Raises ProfileError.
     """
     bare = character if plain is None else plain
     can = {STATIC: standing(character), GEOMETRY: drawing(Decoder(bare, learned=False)),
            STRETCHED: drawing(StretchedLips(bare))}  # fmt: skip
     why: dict[str, str] = {}
     try:
-        can[LEARNED] = drawing(Decoder(character))
+        can[LEARNED] = drawing(Decoder(character, profile=profile))
     except SkinWeightsError as problem:
         why[LEARNED] = str(problem)
     return can, why
 
 
-def gflop(character: Character) -> float:
+def gflop(character: Character, profile: str = CPU) -> float:
     """What learned parts cost a frame, in 10^9 operations."""
-    return Decoder(character).gflop
+    return Decoder(character, profile=profile).gflop

@@ -14,6 +14,7 @@ import numpy as np
 
 from mien.models.capture.reader import FaceReader
 from mien.models.capture.weights import EncoderWeightsError, load_model
+from mien.models.codec.profiles import CPU, learned_parts
 from mien.models.enrolment import EnrolmentError
 from training.evaluation.codec import clips, cost, identity, landmarks, repeating, sheets
 from training.evaluation.codec.contenders import GEOMETRY, LEARNED, STATIC, gflop
@@ -46,9 +47,14 @@ class Evaluation:
 
     def __init__(
         self, facekit: Path | None, videos: Sequence[Path], amount: Amount, out: Path | None,
-        tell: Tell,
+        tell: Tell, profile: str = CPU,
     ) -> None:  # fmt: skip
-        """Fetch the held-out set and the encoder; raises MaterialError."""
+        """Fetch the held-out set and the encoder; raises MaterialError and ProfileError.
+
+        `profile`: which of the codec's draws the frames with learned parts.
+        """
+        learned_parts(profile)
+        self._profile = profile
         self._videos, self._amount, self._out, self._tell = videos, amount, out, tell
         self.results = Results()
         self._files = held_out(amount.people, facekit, tell)
@@ -79,7 +85,7 @@ class Evaluation:
             self._tell(f"enrolling held-out person {path.stem}")
             take = read(path)
             try:
-                people.append(sat(take))
+                people.append(sat(take, self._profile))
             except EnrolmentError as problem:
                 self.results.refused[path.stem] = str(problem)
         if not people:
@@ -109,7 +115,7 @@ class Evaluation:
         self.results.geometry_ms = cost.decode_ms(drawings[GEOMETRY], motion)
         if self._best == LEARNED:
             self.results.decode_ms = cost.decode_ms(drawings[LEARNED], motion)
-            self.results.gflop = gflop(self._people[0].sitting.character)
+            self.results.gflop = gflop(self._people[0].sitting.character, self._profile)
         else:
             self.results.decode_ms = self.results.geometry_ms
             self.results.missing["gflop"] = self.results.missing[LEARNED]
@@ -149,7 +155,7 @@ class Evaluation:
                 continue
             try:
                 self.results.video[str(path)] = clips.reenact(
-                    path, self._reader, self._features, self._tell
+                    path, self._reader, self._features, self._tell, self._profile
                 )
             except clips.ClipError as problem:
                 self.results.missing[f"video {path}"] = str(problem)

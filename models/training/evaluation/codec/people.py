@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.models.codec.profiles import CPU
 from training.evaluation.codec.contenders import LEARNED
 from training.evaluation.codec.driving import (
     Seen,
@@ -77,9 +78,9 @@ class Person:
             yield residual_iod(self.sitting.rig, self.seen(0), self.seen(index), pose)
 
 
-def sat(take: Take) -> Person:
-    """Enrol a person's portrait. Raises EnrolmentError."""
-    return Person(take, enrolled(take.pngs[0], str(take.seed)))
+def sat(take: Take, profile: str = CPU) -> Person:
+    """Enrol a person's portrait. Raises EnrolmentError and ProfileError."""
+    return Person(take, enrolled(take.pngs[0], str(take.seed), profile=profile))
 
 
 def judge(person: Person, tallies: dict[str, Tally], features: Features | None) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.character import Character
+from mien.models.codec.profiles import CPU
 from mien.models.codec.rig import Rig
 from mien.models.enrolment import EnrolmentError, enroll, frame_face
 from mien.models.enrolment.framing import Frame, cut_portrait
@@ -45,10 +46,10 @@ class Sitting:
         return cut_portrait(picture, self.frame)
 
 
-def enrolled(png: bytes, name: str, compared: bool = True) -> Sitting:
+def enrolled(png: bytes, name: str, compared: bool = True, profile: str = CPU) -> Sitting:
     """Enrol a picture file's bytes; unless `compared`, nobody is prepared to draw.
 
-    Raises EnrolmentError.
+    `profile`: of the contender with learned parts. Raises EnrolmentError and ProfileError.
     """
     character = enroll(png, name=name)
     picture = load_image(png)
@@ -61,7 +62,7 @@ def enrolled(png: bytes, name: str, compared: bool = True) -> Sitting:
     if not compared:
         return Sitting(character, _rig(character), frame, {}, {})
     plain = enroll(png, name=name, _learned=False)
-    can, why = contenders(character, plain)
+    can, why = contenders(character, plain, profile)
     return Sitting(character, _rig(character), frame, can, why, _rig(plain))
 
 
