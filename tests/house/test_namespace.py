@@ -140,24 +140,19 @@ def test_the_daemon_extra_does_not_ask_for_torch():
     assert "torch" not in extras()["daemon"] | extras()["base"]
 
 
-def test_the_default_motion_source_needs_no_torch():
-    code = (
-        "import sys; sys.modules['torch'] = None;"  # whatever imports it fails
-        "import mien.models.motion.diffusion.generator,"
-        " mien.models.motion.diffusion.openvino_runtime, mien.models.motion.source;"
-        "print('fine')"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert run.stdout.strip() == "fine", run.stderr
-
-
-def test_the_cpu_profile_of_the_codec_needs_no_torch():
-    code = (
-        "import sys; sys.modules['torch'] = None;"  # whatever imports it fails
+@pytest.mark.parametrize(
+    "what",
+    [
+        "import mien.models.motion.diffusion.generator, mien.models.motion.source,"
+        " mien.models.motion.diffusion.openvino_runtime",
         "import mien.models.codec.decoder;"
-        "from mien.models.codec.profiles import CPU, learned_parts; learned_parts(CPU);"
-        "print('fine')"
-    )
+        "from mien.models.codec.profiles import CPU, learned_parts; learned_parts(CPU)",
+    ],
+    ids=["the default motion source", "the codec's profile cpu"],
+)
+def test_what_runs_by_default_needs_no_torch(what):
+    # Whatever imports it fails.
+    code = f"import sys; sys.modules['torch'] = None;{what};print('fine')"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert run.stdout.strip() == "fine", run.stderr
 
