@@ -164,7 +164,7 @@ def test_weights_that_are_missing_are_said_and_bugs_are_not_hidden(character, mo
 
     problem: list[Exception] = [SkinWeightsError("no weights of skin maps")]
 
-    def make(character, learned=True):
+    def make(character, learned=True, profile="cpu"):
         if learned:
             raise problem[0]
         return SimpleNamespace(decode=None)

@@ -91,7 +91,7 @@ def test_a_clip_is_reenacted_from_its_first_frame(sitting, clip, monkeypatch):
 
     monkeypatch.setattr(clips, "Follower", Following)
     # The clip is the portrait's own size: frame 0 is cut as the portrait was.
-    monkeypatch.setattr(clips, "enrolled", lambda png, name: sitting)
+    monkeypatch.setattr(clips, "enrolled", lambda png, name, profile: sitting)
     monkeypatch.setattr(type(sitting), "cut", lambda self, picture: picture)
     monkeypatch.setattr(clips, "from_look", lambda look, frame: clips_seen(look))
     found = clips.reenact(clip, PerfectReader(), None)
