@@ -19,10 +19,12 @@ from torch import nn
 from mien.models.codec.skin_network import SkinNetwork
 from mien.models.codec.skin_shape import NARROW, WIDE, SkinShape
 from mien.models.codec.skin_weights import load_model
+from training.codec import encoding
 from training.codec.appearance import same_person
 from training.codec.course import Course, Lesson, Pace
 from training.codec.encoding import equal_say
 from training.codec.export import export_skin
+from training.codec.faces import Faces
 from training.codec.growing import grow
 from training.codec.harmony import teeth_in
 
@@ -125,3 +127,32 @@ def test_weights_are_exported_with_the_shape_they_were_trained_in(tmp_path):
     np.testing.assert_allclose(
         model.tensors["leave.weight"], network.leave.weight.detach(), atol=1e-3
     )
+
+
+def some_faces(count=4):
+    torch.manual_seed(2)
+    points = 0.5 * torch.randn(count, 170, 2)
+    return Faces(
+        crops=torch.randn(count, 3, 160, 160), eyes=torch.randn(count, 2, 3, 96, 96),
+        mouth=torch.randn(count, 3, 128, 128), boxes=torch.full((count, 3, 3), 0.3),
+        first=points + 0.02, points=points, visible=torch.ones(count, 170),
+        motion=torch.rand(count, 52), gaze=torch.randn(count, 4),
+        rotation=torch.eye(3).repeat(count, 1, 1), neutral=torch.zeros(count, dtype=torch.long),
+    )  # fmt: skip
+
+
+def test_the_first_look_is_learned_and_then_left_as_it_is(tmp_path):
+    first, whole = tmp_path / "first.pt", tmp_path / "face.pt"
+    plan = encoding.EncodingPlan(minutes=60.0)
+    encoding.train_first(itertools.repeat(some_faces(), 2), first, plan)
+    encoding.train(itertools.repeat(some_faces(), 2), whole, plan, first=first)
+    learned, kept = (torch.load(path, weights_only=True) for path in (first, whole))
+    assert learned["step"] == kept["step"] == 2
+    for name, value in learned["average"].items():
+        for which in ("model", "average"):
+            assert torch.equal(kept[which]["first." + name], value), name
+    moved = (
+        kept["model"]["mouth.maps.weight"]
+        - encoding.MotionEncoder(encoding.MotionEncoderShape()).state_dict()["mouth.maps.weight"]
+    )
+    assert moved.abs().max() > 0

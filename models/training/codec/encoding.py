@@ -2,7 +2,9 @@
 
 Knows losses, schedule and checkpoints. Refuses to know how renders are made and disguised
 (`faces` draws the batches). A batch holds a few people with several faces each and the neutral
-face of every one, so that coefficients are learned as what differs from it.
+face of every one, so that coefficients are learned as what differs from it. There are two courses:
+first looks find points in whole faces; second looks, and all that follows from them, are then
+taught around the true places, astray as first looks are.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from mien.models.capture.points import EYE_LOOK, MOUTH_LOOK
 from mien.models.capture.shapes import MotionEncoderShape
 from mien.models.motion.types import ARKIT_INDEX
 from training.codec.course import Course, Lesson, Pace
-from training.codec.faces import FIRST_EVERY, Faces
-from training.codec.network import Look, MotionEncoder, Parts, rotation
+from training.codec.faces import Faces
+from training.codec.network import FirstLook, Look, MotionEncoder, Parts, rotation
 
 RARE = 0.004  # added to a variance, so that what hardly ever moves does not rule
 CLOSED = 0.7  # eyeBlink beyond which a gaze cannot be seen
@@ -74,12 +76,10 @@ def loss_of(
 def first_loss(
     points: Tensor, visible: Tensor, faces: Faces, plan: EncodingPlan
 ) -> dict[str, Tensor]:
-    """Return the parts of the first look's loss, weighted, over the rows that it saw."""
-    seen = slice(None, None, FIRST_EVERY)
-    some = replace(faces, points=faces.points[seen], visible=faces.visible[seen])
-    missed = functional.binary_cross_entropy_with_logits(visible, some.visible)
-    away = _away(points, some, plan).mean()
-    return {"coarse": plan.points * away, "visible": plan.visible * missed}
+    """Return the parts of the first look's loss, weighted."""
+    missed = functional.binary_cross_entropy_with_logits(visible, faces.visible)
+    away = _away(points, faces, plan).mean()
+    return {"points": plan.points * away, "visible": plan.visible * missed}
 
 
 def _away(points: Tensor, faces: Faces, plan: EncodingPlan) -> Tensor:
@@ -95,31 +95,45 @@ def neutral_of(look: Look, faces: Faces, alone: Tensor) -> Look:
     return replace(rest, points=rest.points + hidden)
 
 
-def train(
-    batches: Iterator[Faces], checkpoint: Path, plan: EncodingPlan, say: Tensor | None = None
-) -> None:
-    """Train for `plan.minutes`, going on from `checkpoint` when it exists.
+def train_first(batches: Iterator[Faces], checkpoint: Path, plan: EncodingPlan) -> None:
+    """Train the first look for `plan.minutes`, going on from `checkpoint` when it exists."""
+    torch.manual_seed(plan.seed)
+    shape = MotionEncoderShape()
+    look = FirstLook(shape)
+    course: Course[Faces] = Course(
+        look, FirstLook(shape), checkpoint, Pace(plan.minutes, plan.rate), shape=asdict(shape)
+    )
+    look.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
+    course.run(batches, lambda faces: Lesson(first_loss(*look(_fast(faces.crops)), faces, plan)))
 
-    `say` [52] weighs coefficients (`equal_say`).
+
+def train(
+    batches: Iterator[Faces], checkpoint: Path, plan: EncodingPlan,
+    say: Tensor | None = None, first: Path | None = None,
+) -> None:  # fmt: skip
+    """Train all but the first look for `plan.minutes`, going on from `checkpoint` if it exists.
+
+    `say` [52] weighs coefficients (`equal_say`); `first` is a checkpoint of `train_first`, whose
+    average goes into the encoder as it is.
     """
     torch.manual_seed(plan.seed)
     shape = MotionEncoderShape()
     model, pace = MotionEncoder(shape), Pace(plan.minutes, plan.rate)
+    if first is not None:
+        model.first.load_state_dict(torch.load(first, weights_only=True)["average"])
     course: Course[Faces] = Course(
         model, MotionEncoder(shape), checkpoint, pace, shape=asdict(shape)
     )
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     rng = torch.Generator().manual_seed(plan.seed + course.step)
 
     def teach(faces: Faces) -> Lesson:
-        coarse, visible = model.first(_fast(faces.crops))
         parts = Parts(_fast(faces.eyes.flatten(0, 1)).unflatten(0, (-1, 2)), _fast(faces.mouth),
                       faces.boxes)  # fmt: skip
         look = model.look(parts, faces.first)
         alone = torch.rand(len(faces.motion), generator=rng) < plan.alone
         motion = model.motion(look, neutral_of(look, faces, alone))
-        whole = first_loss(coarse, visible, faces, plan)
-        return Lesson(whole | loss_of(look, motion, faces, plan, say))
+        return Lesson(loss_of(look, motion, faces, plan, say))
 
     course.run(batches, teach)
 

@@ -32,7 +32,6 @@ F64 = NDArray[np.float64]
 SIDES = (("Left", "Right"), ("Right", "Left"))
 PAINTED, DEVELOPED, COVERED = 0.12, 0.6, 0.12  # shares of the pictures
 AGAIN = 2  # times that a disguised face is looked at, astray in other ways
-FIRST_EVERY = 4  # of so many faces one is looked at as a whole
 ASIDE, SIZED, LOOSE = 0.025, 0.06, 0.012  # how far a first look is astray, in half crops
 RELOAD = 200  # batches until new shards are looked for
 
@@ -51,7 +50,7 @@ SWAPPED = np.array([ARKIT_INDEX[_other_side(name)] for name in ARKIT_NAMES])
 class Faces:
     """A batch."""
 
-    crops: Tensor  # [B / FIRST_EVERY, 3, CROP_PX, CROP_PX] -1..1, of every FIRST_EVERY-th row
+    crops: Tensor  # [B, 3, CROP_PX, CROP_PX] -1..1
     eyes: Tensor  # [B, 2, 3, EYE_PX, EYE_PX] left, right in a mirror
     mouth: Tensor  # [B, 3, MOUTH_PX, MOUTH_PX]
     boxes: Tensor  # [B, 3, 3] centre x, y and half of the side, in the crop
@@ -187,7 +186,6 @@ def frame(frames: Frames, index: int) -> tuple[U8, Labels]:
 def stack(faces: list[Face], neutral: list[int]) -> Faces:
     """Join rows."""
     columns = [np.stack([getattr(face, name) for face in faces]) for name in Face.__annotations__]
-    columns[0] = columns[0][::FIRST_EVERY]
     tensors = [torch.from_numpy(np.ascontiguousarray(column)) for column in columns]
     return Faces(*tensors, neutral=torch.tensor(neutral))
 

@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -35,7 +35,7 @@ from training.paths import cache
 STAGES = ("renders", "appearance", "sittings", "encoder", "skin", "wide", "light")
 CLOSE_SEEDS = 20_000  # first of the people seen from near
 # Shares of the time budget; renders and sittings take what they take (about 2.5 hours on 2 cores).
-APPEARANCE_SHARE, ENCODER_SHARE, LIGHT_SHARE = 0.15, 0.3, 0.02
+APPEARANCE_SHARE, FIRST_SHARE, ENCODER_SHARE, LIGHT_SHARE = 0.13, 0.13, 0.25, 0.02
 SKIN_SHARE, WIDE_SHARE = 0.12, 0.12
 WIDE_RATE = 1e-3  # it begins where the narrow network ended
 
@@ -84,11 +84,14 @@ def sittings(job: Job) -> None:
 
 
 def encoder(job: Job) -> None:
-    """Train the motion encoder."""
-    plan = encoding.EncodingPlan(minutes=60 * job.hours * ENCODER_SHARE)
+    """Train the motion encoder: first looks, then closer ones."""
+    plan = encoding.EncodingPlan(minutes=60 * job.hours * FIRST_SHARE)
     shards, checkpoint = [job.work / "studio", job.work / "closeups"], job.checkpoint("face")
     say = encoding.equal_say(faces.spread(shards))
-    encoding.train(faces.stream(shards), checkpoint, plan, say)
+    first = job.checkpoint("first")
+    encoding.train_first(faces.stream(shards), first, plan)
+    plan = replace(plan, minutes=60 * job.hours * ENCODER_SHARE)
+    encoding.train(faces.stream(shards), checkpoint, plan, say, first)
     export_encoder(checkpoint, ENCODER)
 
 
