@@ -84,6 +84,20 @@ def requests() -> dict[str, pb.Request]:
         "heartbeat": pb.Heartbeat(),
         "shutdown": pb.Shutdown(),
         "spawn_actor_no_frames": pb.SpawnActor(character_id="c1", curves=True, no_frames=True),
+        "set_budget": pb.SetBudget(cpu_fraction=0.5, gpu_ms_per_frame=2.5, game_fps=60),
+        "spawn_actor_detail": pb.SpawnActor(
+            character_id="c1",
+            detail=pb.Detail(
+                size_px=256, coverage=0.25, fps=30, priority=-5, hidden=True, distance_m=3.5
+            ),
+        ),
+        "say_ahead": pb.Say(
+            actor_id=7,
+            sample_rate_hz=16_000,
+            channels=1,
+            sample_format=pb.SAMPLE_FORMAT_F32LE,
+            lead_us=200_000,
+        ),
     }
     made = {}
     for number, (name, body) in enumerate(bodies.items(), 1):
@@ -161,6 +175,41 @@ def replies() -> dict[str, pb.Reply]:
             ),
         ),
         "actor_spawned_no_frames": pb.ActorSpawned(actor_id=8),
+        "budget_set": pb.BudgetSet(cpu_fraction=0.5, gpu_ms_per_frame=2.5, game_fps=60),
+        "stats_stage": pb.StatsReply(
+            actors=[
+                pb.ActorStats(
+                    actor_id=7,
+                    rung=pb.RUNG_SMALLER,
+                    size_px=256,
+                    wanted_size_px=512,
+                    wanted_fps=25,
+                    allotted_fps=12.5,
+                    steps=1,
+                    priority=-5,
+                    hidden=True,
+                    degradations=3,
+                    recoveries=1,
+                    lead_us=200_000,
+                    ring_bytes=2**23,
+                )
+            ],
+            stage=pb.StageStats(
+                cpu_budget=0.5,
+                cpu_spent=0.375,
+                gpu_budget_ms=2.5,
+                gpu_spent_ms=1.25,
+                planned=0.75,
+                degradations=3,
+                recoveries=1,
+                refused_spawns=2,
+                costs=[
+                    pb.StageCost(stage="motion", batch=8, steps=1, ms=6.5),
+                    pb.StageCost(stage="decode", size_px=256, ms=4.25),
+                ],
+                cores=2,
+            ),
+        ),
     }
     made = {}
     for number, (name, body) in enumerate(bodies.items(), 1):
@@ -175,6 +224,8 @@ def data_messages() -> dict[str, tuple[wire.DataMessage, bytes]]:
         "audio": (wire.Audio(1, 7, 9, 3, 1440, 4, 0), struct.pack("<4h", 0, 1, -1, 32767)),
         "audio_end": (wire.Audio(1, 7, 9, 4, 1444, 0, 1), b""),
         "audio_large_numbers": (wire.Audio(1, MAX_ACTOR_ID, MAX_ID, MAX_ID, MAX_ID, 0, 1), b""),
+        "detail": (wire.Detail(1, 7, 256, 0.25, 30.0, -5, 1, 3.5), b""),
+        "detail_defaults": (wire.Detail(1, 7), b""),
         "doorbell": (wire.Doorbell(1, 7, 1000, 5, 9, 80_000, 1), b""),
         "doorbell_before_zero": (wire.Doorbell(1, 7, 1, 0, 0, -40_000, 2 | 4), b""),
         "curves": (wire.Curves(1, 7, 1000, 80_000, 9, 1), curves),

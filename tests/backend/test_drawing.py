@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stage_helpers import wait_for
 
-from mien.backend.actor import Shot
+from mien.backend.shot import Shot
 from mien.backend.clock import now_us
 from mien.backend.drawing import Canvas, DrawingThreads
 from mien.backend.rings import RingChooser, RingRequest

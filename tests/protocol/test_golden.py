@@ -58,7 +58,7 @@ def test_a_data_message_reads_as_described_and_writes_the_same_bytes(name):
     header = (GOLDEN / f"{name}.header.bin").read_bytes()
     payload = (GOLDEN / f"{name}.payload.bin").read_bytes()
     entry = INDEX[name]
-    from_client = entry["message"] == "Audio"
+    from_client = entry["message"] in ("Audio", "Detail")
     decode = wire.decode_from_client if from_client else wire.decode_from_daemon
     message, found = decode([header, payload])
     assert type(message).__name__ == entry["message"]

@@ -9,14 +9,15 @@ thread's; everything is driven by the `now_us` handed in, so that tests need no 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from mien.backend.bearing import Bearing
 from mien.backend.clock import ceil_to, round_to
 from mien.backend.config import FRAME_US, PacingConfig
 from mien.backend.cues import LineCues, StandingCues
+from mien.backend.lead import Lead
 from mien.backend.line import Line
 from mien.backend.script import LineControls, Made, Meaning, Script
+from mien.backend.shot import Happening, Shot
 from mien.models.motion.limits import SOFTEN_FRAMES, PoseLimits
 from mien.models.motion.types import F32, MotionGenerator
 from mien.protocol.control_pb2 import Cue
@@ -24,29 +25,6 @@ from mien.protocol.errors import NotFoundError
 from mien.protocol.wire import FrameFlag, LineEventKind
 
 _LASTING = FrameFlag.LINE_END  # told with the next frame if one is dropped
-
-
-@dataclass(frozen=True)
-class Happening:
-    """Something to tell the client about a line."""
-
-    line_id: int
-    kind: LineEventKind
-    pts_us: int
-
-
-@dataclass(frozen=True, eq=False)
-class Shot:
-    """A frame to be drawn and shown, and what is told once it is."""
-
-    dynamics: F32  # [52]
-    pose: F32  # [6]
-    line_id: int
-    pts_us: int
-    flags: FrameFlag
-    due_us: int
-    heard_us: int  # when the last sound that it needed came in; `due_us` if long before
-    happenings: tuple[Happening, ...]
 
 
 class Actor:
@@ -67,6 +45,7 @@ class Actor:
         self.happenings: list[Happening] = []
         self.dropped = 0
         self.reset_seed: int | None = None  # the lane wants a fresh start
+        self.most_lead_us = 0  # that its ring has room for
         self._pacing = pacing
         self._standing = StandingCues()
         self._script = Script(generator, self._standing.at_frame)
@@ -81,6 +60,9 @@ class Actor:
         self._last_us = self.due_us - FRAME_US
         self._wanted = 0
         self._now_us = start_us
+        self._lead = Lead()
+        self._lead_at_tick_us = 0
+        self._free_us = 0  # until then the ring belongs to the line that was performed ahead
         self._shot: Shot | None = None
         self._carry = FrameFlag(0)
         self._closing = 0  # frames still to be shown of a mouth that closes
@@ -122,6 +104,11 @@ class Actor:
         return self._last_us
 
     @property
+    def lead_us(self) -> int:
+        """How far ahead of its sound the line is performed."""
+        return self._lead.us
+
+    @property
     def clock_us(self) -> int:
         """The actor's own clock."""
         return self._frames * FRAME_US
@@ -140,6 +127,7 @@ class Actor:
         if line is None:
             return 0, 0
         self._drop(line, said)
+        self._lead.end()
         self._end_line()
         self._bearing.hush(fade_us)
         self._closing = SOFTEN_FRAMES
@@ -166,7 +154,7 @@ class Actor:
         if begin_us is None or self._aligned == line.line_id:
             return
         self._aligned = line.line_id
-        earliest_us = max(begin_us, now_us, self._last_us + self._pacing.min_gap_us)
+        earliest_us = max(begin_us, now_us, self._last_us + self._pacing.min_gap_us, self._free_us)
         self.due_us = ceil_to(earliest_us, self._pacing.grid_us)
 
     def _begin_us(self, line: Line) -> int | None:
@@ -185,7 +173,8 @@ class Actor:
         self._now_us = now_us
         if now_us < self.due_us or self._wait_for_audio():
             return
-        late = (now_us - self.due_us) // FRAME_US
+        self.due_us += self._lead.use(now_us - self.due_us)
+        late = max(now_us - self.due_us, 0) // FRAME_US
         if self.line is None and late > 1:  # nothing is owed to an idling face
             self._frames += late - 1
             self.dropped += late - 1
@@ -193,10 +182,17 @@ class Actor:
             late = 1
         self._wanted = 1 + min(late, self._pacing.max_catch_up_frames)
         self._last_us = self.due_us + (self._wanted - 1) * FRAME_US
+        self._lead_at_tick_us = self._lead.us
         self.due_us += self._wanted * FRAME_US
+        if self._lead.wanting and self._sound_ahead():
+            self.due_us -= self._lead.gain()
         if self.line is None and not self._queue:
             # All idling actors tick together, so that one batch moves them all.
             self.due_us = round_to(self.due_us, FRAME_US)
+
+    def _sound_ahead(self) -> bool:
+        needed = self._script.hops_to_begin
+        return self.line is not None and self.line.hops_ready(needed) >= needed
 
     def _wait_for_audio(self) -> bool:
         if not self._script.starved:
@@ -204,6 +200,9 @@ class Actor:
             return False
         if self._graced:
             return False
+        if self._lead.us:
+            self.due_us += self._lead.use(FRAME_US // 2)
+            return True
         self._graced = True
         self.due_us += self._pacing.grace_us
         if self.line is not None:
@@ -276,6 +275,7 @@ class Actor:
             self.reset_seed = line.spec.seed
             self._said, self._gap, self._graced, self._closing = 0, False, False, 0
             self._bearing.join()
+            self._lead.want(min(line.spec.lead_us, self.most_lead_us))
             line.wait(False)
             self._tell(line, LineEventKind.STARTED, line.spec.start_pts_us)
 
@@ -287,6 +287,8 @@ class Actor:
         self._script.leave()
         self._bearing.join()
         self._gap = self._graced = False
+        self.due_us += self._lead.end()  # the frames ahead are still to be shown
+        self._free_us = self.due_us
 
     def _take(self, made: Made) -> None:
         self._wanted -= 1
@@ -323,7 +325,7 @@ class Actor:
     def _show(self, dynamics: F32, pose: F32, line: Line | None, flags: FrameFlag) -> None:
         if self._shot is not None:
             self.lost(self._shot)
-        due_us = self._last_us
+        due_us = self._last_us + self._lead_at_tick_us
         pts_us, heard_us = self.clock_us, due_us
         if line is not None:
             spoken = max(self._said - 1, 0)
@@ -334,9 +336,12 @@ class Actor:
         self._carry = FrameFlag(0)
         line_id = line.line_id if line else 0
         told, self.happenings = tuple(self.happenings), []
-        self._shot = Shot(dynamics, pose, line_id, pts_us, flags, due_us, heard_us, told)
+        self._shot = Shot(
+            dynamics, pose, line_id, pts_us, flags, due_us, heard_us, told, self._last_us
+        )
 
     def _heard_us(self, line: Line, frame: int) -> int:
         arrival_us = line.arrival_us(self._script.last_hop(frame))
+        due_us = self._last_us + self._lead_at_tick_us
         recent = arrival_us is not None and arrival_us > self._last_us - FRAME_US
-        return arrival_us if recent and arrival_us is not None else self._last_us
+        return arrival_us if recent and arrival_us is not None else due_us

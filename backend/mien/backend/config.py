@@ -33,17 +33,24 @@ class PacingConfig:
 
 
 @dataclass(frozen=True)
-class StepsConfig:
-    """When the diffusion source takes fewer denoising steps. Shares are of one core's time."""
+class PlanConfig:
+    """When quality goes down and up. Times in microseconds, shares of the capacity."""
 
-    window_us: int = 1_000_000  # looked back over
-    most_share: float = 0.6  # going into motion: more is too much, since frames must be drawn too
-    some_share: float = 0.25  # from here on late motion is motion's own fault
-    late_blocks: int = 3  # in a window, ready later than `late_us` after their frame was due
-    late_us: int = 20_000
-    room_share: float = 0.4  # what more steps may come to, by what fewer take
-    patience_us: int = 3_000_000  # before more steps are tried again; doubled when that was hasty
+    every_us: int = 250_000  # the plan is made anew
+    lanes_together: int = 8  # in one batch of motion, so that nobody waits long for another's
+    margin: float = 0.92  # of the budget that is planned for
+    room_share: float = 0.85  # what a better rung must fit in
+    patience_us: int = 2_000_000  # before a better rung is taken
+    next_rung_us: int = 500_000  # until the one after
+    hasty_us: int = 5_000_000  # who goes down again within this was too eager
     most_patience_us: int = 60_000_000
+    many_missed: float = 0.05  # pictures of a second, late or not drawn: give way
+    few_missed: float = 0.01  # … and of one in which trust grows again
+    least_shown: int = 20
+    least_trust: float = 0.15
+    trust_falls: float = 0.9
+    trust_grows: float = 0.03  # a second
+    starved_us: int = 150_000  # without a picture for this long an actor comes first
 
 
 @dataclass(frozen=True)
@@ -65,5 +72,6 @@ class DaemonConfig:
     enrolment_timeout_s: float = 120.0
     models: str = "mien.backend.modelset:RealModels"  # module:class of what performs
     motion: MotionChoice = field(default_factory=MotionChoice)
-    steps: StepsConfig = field(default_factory=StepsConfig)
+    plan: PlanConfig = field(default_factory=PlanConfig)
+    cpu_fraction: float | None = None  # of all cores that the daemon may take
     pacing: PacingConfig = field(default_factory=PacingConfig)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from mien.backend.actor import Shot
+from mien.backend.shot import Shot
 from mien.backend.clock import now_us
 from mien.backend.config import FRAME_US
 from mien.backend.meters import ActorMeter

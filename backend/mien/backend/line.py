@@ -64,6 +64,7 @@ class LineSpec:
     start_pts_us: int = 0
     total_samples: int | None = None
     cues: Sequence[Cue] = ()
+    lead_us: int = 0  # how far ahead it may be performed
 
 
 @dataclass(frozen=True)

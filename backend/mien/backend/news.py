@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from mien.backend.actor import Happening
+from mien.backend.shot import Happening, Shot
 from mien.backend.drawing import Drawn
 from mien.backend.line import Line
 from mien.backend.outbox import DataOut, Errand, Outbox
@@ -49,6 +49,12 @@ class News:
             self._ring_bell(drawn)
         self.happened(drawn.shot.happenings)
 
+    def moved(self, shot: Shot) -> None:
+        """Motion without a picture: its curves as wanted (frame 0), and what happened with it."""
+        if self._curves:
+            self._send_curves(shot, 0, int(shot.flags))
+        self.happened(shot.happenings)
+
     def happened(self, happenings: Iterable[Happening]) -> None:
         """Lines began, ended, were interrupted, ran dry."""
         for h in happenings:
@@ -76,9 +82,14 @@ class News:
             bell = wire.Doorbell(DATA_VERSION, me, frame_id, drawn.slot, line, pts_us, flags)
             self._outbox.put(DataOut(self._session, bell, losable=True))
         if self._curves:
-            values = np.concatenate([shot.dynamics, shot.pose]).astype("<f4").tobytes()
-            head = wire.Curves(DATA_VERSION, me, frame_id, pts_us, line, flags)
-            self._outbox.put(DataOut(self._session, head, values, losable=True))
+            self._send_curves(shot, frame_id, flags)
+
+    def _send_curves(self, shot: Shot, frame_id: int, flags: int) -> None:
+        values = np.concatenate([shot.dynamics, shot.pose]).astype("<f4").tobytes()
+        head = wire.Curves(
+            DATA_VERSION, self._actor_id, frame_id, shot.pts_us, shot.line_id, flags
+        )
+        self._outbox.put(DataOut(self._session, head, values, losable=True))
 
     def _send(self, message: wire.DaemonMessage) -> None:
         self._outbox.put(DataOut(self._session, message))

@@ -139,7 +139,9 @@ class Stage:
         is_float = say.sample_format == pb.SAMPLE_FORMAT_F32LE
         pcm = PcmFormat(say.sample_rate_hz, say.channels, is_float)
         total = say.total_samples if say.HasField("total_samples") else None
-        spec = LineSpec(line_id, pcm, say.seed, say.start_pts_us, total, tuple(say.cues))
+        spec = LineSpec(
+            line_id, pcm, say.seed, say.start_pts_us, total, tuple(say.cues), say.lead_us
+        )
         line = Line(spec, self._models.ears(pcm), self._config.line_window_bytes)
         actor.lines[line_id] = line
         actor.last_line_id = line_id

@@ -8,6 +8,7 @@ ZeroMQ is imported when a client connects, NumPy when a ring is read.
 from mien.protocol.actor import ActorHandle
 from mien.protocol.client import CharacterRef, Client
 from mien.protocol.cues import EMOTIONS, Cue
+from mien.protocol.detail import Detail
 from mien.protocol.errors import (
     ActorLostError,
     AudioError,
@@ -38,7 +39,7 @@ from mien.protocol.frames import Curves, Frame
 from mien.protocol.limits import PROTOCOL_VERSION
 from mien.protocol.line import LineHandle
 from mien.protocol.states import ActorState, LineState, LinkState
-from mien.protocol.stats import ActorStats, MotionStats, Stats
+from mien.protocol.stats import ActorStats, Budget, MotionStats, StageCost, StageStats, Stats
 from mien.protocol.wire import FrameFlag
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "ActorState",
     "ActorStats",
     "AudioError",
+    "Budget",
     "CharacterFileInvalidError",
     "CharacterRef",
     "Client",
@@ -57,6 +59,7 @@ __all__ = [
     "Cue",
     "Curves",
     "DaemonNotRunningError",
+    "Detail",
     "EnrolmentFailedError",
     "ErrorCode",
     "Face",
@@ -76,7 +79,9 @@ __all__ = [
     "RingError",
     "RunDirectoryError",
     "SharedMemoryFullError",
+    "StageCost",
     "StageFullError",
+    "StageStats",
     "Stats",
     "TooLargeError",
     "UnknownSessionError",

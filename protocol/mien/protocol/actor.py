@@ -19,6 +19,7 @@ from mien.protocol import control, wire
 from mien.protocol import control_pb2 as pb
 from mien.protocol.audio_in import AudioFormat, AudioSource, SampleFormat, open_audio
 from mien.protocol.cues import Cue
+from mien.protocol.detail import Detail
 from mien.protocol.errors import (
     ActorLostError,
     ClosedError,
@@ -60,6 +61,7 @@ class SpawnOptions:
     seed: int = 0
     curves: bool = False
     frames: bool = True
+    detail: Detail = Detail()
 
 
 class Stage(Protocol):
@@ -79,6 +81,9 @@ class Stage(Protocol):
 
     def pump(self, outbox: Outbox) -> None:
         """There is audio to send."""
+
+    def tell(self, actor_id: int, message: wire.Detail) -> None:
+        """Sends what replaces all that was told of the actor before."""
 
     def spawn_again(self, actor: ActorHandle) -> None:
         """Loads the character and spawns the actor anew."""
@@ -123,18 +128,21 @@ class ActorHandle:
         seed: int = 0,
         replace_current: bool = False,
         start_pts_us: int = 0,
+        lead_s: float = 0.0,
     ) -> LineHandle:
         """Says a WAV file (path), PCM (bytes, int16/float32 array), or pieces of PCM as they come.
 
         Returns as soon as the daemon has opened the line; the sound follows in the background.
         Bytes and their iterators need `sample_rate` in Hz, and `channels` and `sample_format`
         ("s16", "f32") unless they are mono 16-bit. Lines of an actor are spoken in turn;
-        `replace_current` interrupts first. Raises AudioError, ActorLostError, or what the daemon
+        `replace_current` interrupts first. With `lead_s` a line whose sound is there is performed
+        up to so much ahead, so that playback never starves: then ask for frames by `at`, since
+        `latest` is ahead of the sound. Raises AudioError, ActorLostError, or what the daemon
         answers.
         """
         audio = open_audio(source, sample_rate, channels, sample_format)
         line = self._open_line(
-            audio.format, cues, seed, replace_current, start_pts_us, audio.total_samples
+            audio.format, cues, seed, replace_current, start_pts_us, audio.total_samples, lead_s
         )
         threading.Thread(
             target=line.feed, args=(audio.chunks,), name=f"mien-line-{line.line_id}", daemon=True
@@ -154,7 +162,23 @@ class ActorHandle:
     ) -> LineHandle:
         """Opens a line of unknown length: `write` sound to it, then `end` it."""
         audio_format = AudioFormat(sample_rate, channels, sample_format)
-        return self._open_line(audio_format, cues, seed, replace_current, start_pts_us, None)
+        return self._open_line(audio_format, cues, seed, replace_current, start_pts_us, None, 0.0)
+
+    @property
+    def detail(self) -> Detail:
+        """What was wished for last."""
+        return self.options.detail
+
+    def set_detail(self, detail: Detail) -> None:
+        """How much of the actor is seen from now on. Cheap: may be called for every game frame.
+
+        Sent at once and only if it changed; kept over a restart of the daemon.
+        """
+        if detail == self.options.detail:
+            return
+        self.options = replace(self.options, detail=detail)
+        if self._state is ActorState.LIVE:
+            self._stage.tell(self.actor_id, detail.header(self.actor_id))
 
     def cue(self, cue: Cue, line: LineHandle | None = None) -> None:
         """Gives a cue: on a line's clock, or without a line from now on."""
@@ -359,6 +383,7 @@ class ActorHandle:
         replace_current: bool,
         start_pts_us: int,
         total_samples: int | None,
+        lead_s: float,
     ) -> LineHandle:
         self._check_live()
         line = LineHandle(audio_format, lambda line: self._stage.pump(line.outbox), total_samples)
@@ -374,6 +399,7 @@ class ActorHandle:
             start_pts_us=start_pts_us,
             total_samples=total_samples,
             replace=replace_current,
+            lead_us=round(lead_s * 1e6),
         )
 
         def opened(reply: control.ReplyBody) -> None:

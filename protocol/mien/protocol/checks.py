@@ -11,17 +11,24 @@ import math
 
 from mien.protocol import control_pb2 as pb
 from mien.protocol.control import RequestBody
+from mien.protocol.detail import of_message
 from mien.protocol.errors import InvalidArgumentError
 from mien.protocol.limits import (
     MAX_CHANNELS,
     MAX_CUES_PER_LINE,
     MAX_FRAME_PX,
+    MAX_GAME_FPS,
+    MAX_GPU_MS,
     MAX_ID,
+    MAX_LEAD_US,
     MAX_NAME_BYTES,
     MAX_PATH_BYTES,
     MAX_SAMPLE_RATE_HZ,
     MAX_SLOTS,
+    MIN_CPU_FRACTION,
     MIN_FRAME_PX,
+    MIN_GAME_FPS,
+    MIN_GPU_MS,
     MIN_SAMPLE_RATE_HZ,
     MIN_SLOTS,
 )
@@ -45,6 +52,7 @@ def check_request(body: RequestBody) -> None:
     elif isinstance(body, pb.SpawnActor):
         _text("character_id", body.character_id, MAX_NAME_BYTES, required=True)
         _check_ring(body.ring)
+        of_message(body.detail)
     elif isinstance(body, pb.LoadCharacter):
         _one_of(body, "source")
         _text("path", body.path, MAX_PATH_BYTES)
@@ -55,6 +63,8 @@ def check_request(body: RequestBody) -> None:
         _within("fade_ms", body.fade_ms, 0, MAX_FADE_MS)
     elif isinstance(body, pb.Despawn):
         _check_actor(body.actor_id)
+    elif isinstance(body, pb.SetBudget):
+        _check_budget(body)
     elif isinstance(body, pb.Hello):
         _text("client_name", body.client_name, MAX_NAME_BYTES)
 
@@ -96,9 +106,19 @@ def _check_say(say: pb.Say) -> None:
         raise InvalidArgumentError("sample_format is S16LE or F32LE")
     _within("start_pts_us", say.start_pts_us, -(2**62), 2**62)
     _within("total_samples", say.total_samples, 0, MAX_ID)
+    _within("lead_us", say.lead_us, 0, MAX_LEAD_US)
     _within("number of cues", len(say.cues), 0, MAX_CUES_PER_LINE)
     for cue in say.cues:
         check_cue(cue)
+
+
+def _check_budget(body: pb.SetBudget) -> None:
+    if body.HasField("cpu_fraction"):
+        _within("cpu_fraction (of all cores)", body.cpu_fraction, MIN_CPU_FRACTION, 1.0)
+    if body.HasField("gpu_ms_per_frame"):
+        _within("gpu_ms_per_frame", body.gpu_ms_per_frame, MIN_GPU_MS, MAX_GPU_MS)
+    if body.HasField("game_fps"):
+        _within("game_fps", body.game_fps, MIN_GAME_FPS, MAX_GAME_FPS)
 
 
 def _check_ring(ring: pb.RingPreferences) -> None:

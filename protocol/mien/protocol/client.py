@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mien.protocol import control, wire
 from mien.protocol import control_pb2 as pb
 from mien.protocol.actor import ActorHandle, SpawnOptions
+from mien.protocol.detail import Detail
 from mien.protocol.errors import (
     ClosedError,
     ConnectionLostError,
@@ -38,7 +39,7 @@ from mien.protocol.errors import (
 )
 from mien.protocol.outbox import Outbox
 from mien.protocol.states import LinkState
-from mien.protocol.stats import Stats, stats_of
+from mien.protocol.stats import Budget, Stats, stats_of
 
 if TYPE_CHECKING:
     from mien.protocol.launch import Daemon
@@ -201,15 +202,19 @@ class Client:
         seed: int = 0,
         curves: bool = False,
         frames: bool = True,
+        detail: Detail | None = None,
     ) -> ActorHandle:
         """Puts a character on the stage; it idles until it has something to say.
 
         `slots` and `size_px` (0: the daemon's choice) shape its ring, `seed` its idle behaviour;
         `curves` asks for the coefficients behind each frame too, `frames=False` for nothing but
-        them. Raises StageFullError, SharedMemoryFullError, RingError.
+        them; `detail` says how much of it is seen at first (`ActorHandle.set_detail`).
+        Raises StageFullError, SharedMemoryFullError, RingError.
         """
         known = character if isinstance(character, CharacterRef) else self.load(character)
-        options = SpawnOptions(slots, size_px, seed, curves or not frames, frames)
+        options = SpawnOptions(
+            slots, size_px, seed, curves or not frames, frames, detail or Detail()
+        )
         actor = ActorHandle(self, known, options)
         self.spawn_again(actor)
         return actor
@@ -217,6 +222,25 @@ class Client:
     def stats(self) -> Stats:
         """How the daemon and everything on its stage are doing."""
         return stats_of(self._ask(pb.Stats(), pb.StatsReply))
+
+    def set_budget(
+        self,
+        *,
+        cpu_fraction: float | None = None,
+        gpu_ms_per_frame: float | None = None,
+        game_fps: float | None = None,
+    ) -> Budget:
+        """What the daemon may take of the machine beside this game; what is None stays as it is.
+
+        `cpu_fraction` is of all cores (0.01 to 1), `gpu_ms_per_frame` of each of the game's
+        `game_fps` frames a second. Returns what is in force: the tightest of all clients' wishes
+        and the daemon's own setting. Raises InvalidArgumentError.
+        """
+        body = pb.SetBudget(
+            cpu_fraction=cpu_fraction, gpu_ms_per_frame=gpu_ms_per_frame, game_fps=game_fps
+        )
+        done = self._ask(body, pb.BudgetSet)
+        return Budget(done.cpu_fraction, done.gpu_ms_per_frame or None, done.game_fps)
 
     def shutdown(self) -> None:
         """Asks the daemon to stop, for all its clients."""
@@ -258,6 +282,10 @@ class Client:
         """There is audio to send."""
         self._link.pump(outbox)
 
+    def tell(self, actor_id: int, message: wire.Detail) -> None:
+        """Sends what replaces all that was told of the actor before."""
+        self._link.tell(actor_id, message)
+
     def forget(self, actor: ActorHandle) -> None:
         """The actor was closed."""
         with self._lock:
@@ -279,6 +307,7 @@ class Client:
             seed=options.seed,
             curves=options.curves,
             no_frames=not options.frames,
+            detail=options.detail.message,
         )
 
         def spawned(reply: control.ReplyBody) -> None:

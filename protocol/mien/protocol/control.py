@@ -36,6 +36,7 @@ RequestBody: TypeAlias = (
     | pb.Stats
     | pb.Heartbeat
     | pb.Shutdown
+    | pb.SetBudget
 )
 ReplyBody: TypeAlias = (
     pb.Error
@@ -47,6 +48,7 @@ ReplyBody: TypeAlias = (
     | pb.LineStarted
     | pb.Interrupted
     | pb.StatsReply
+    | pb.BudgetSet
 )
 
 _UPLOAD_FIELDS = {11, 12}  # load_character, enroll

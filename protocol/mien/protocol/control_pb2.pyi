@@ -34,6 +34,16 @@ class SampleFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SAMPLE_FORMAT_UNSPECIFIED: _ClassVar[SampleFormat]
     SAMPLE_FORMAT_S16LE: _ClassVar[SampleFormat]
     SAMPLE_FORMAT_F32LE: _ClassVar[SampleFormat]
+
+class Rung(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RUNG_UNSPECIFIED: _ClassVar[Rung]
+    RUNG_FULL: _ClassVar[Rung]
+    RUNG_FEWER_STEPS: _ClassVar[Rung]
+    RUNG_LOWER_RATE: _ClassVar[Rung]
+    RUNG_SMALLER: _ClassVar[Rung]
+    RUNG_MOTION_ONLY: _ClassVar[Rung]
+    RUNG_HELD: _ClassVar[Rung]
 ERROR_CODE_UNSPECIFIED: ErrorCode
 ERROR_CODE_INVALID_ARGUMENT: ErrorCode
 ERROR_CODE_UNSUPPORTED_VERSION: ErrorCode
@@ -54,9 +64,16 @@ RING_KIND_EXTERNAL: RingKind
 SAMPLE_FORMAT_UNSPECIFIED: SampleFormat
 SAMPLE_FORMAT_S16LE: SampleFormat
 SAMPLE_FORMAT_F32LE: SampleFormat
+RUNG_UNSPECIFIED: Rung
+RUNG_FULL: Rung
+RUNG_FEWER_STEPS: Rung
+RUNG_LOWER_RATE: Rung
+RUNG_SMALLER: Rung
+RUNG_MOTION_ONLY: Rung
+RUNG_HELD: Rung
 
 class Request(_message.Message):
-    __slots__ = ("id", "session", "hello", "load_character", "enroll", "spawn_actor", "say", "give_cue", "interrupt", "despawn", "stats", "heartbeat", "shutdown")
+    __slots__ = ("id", "session", "hello", "load_character", "enroll", "spawn_actor", "say", "give_cue", "interrupt", "despawn", "stats", "heartbeat", "shutdown", "set_budget")
     ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +87,7 @@ class Request(_message.Message):
     STATS_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     SHUTDOWN_FIELD_NUMBER: _ClassVar[int]
+    SET_BUDGET_FIELD_NUMBER: _ClassVar[int]
     id: int
     session: bytes
     hello: Hello
@@ -83,10 +101,11 @@ class Request(_message.Message):
     stats: Stats
     heartbeat: Heartbeat
     shutdown: Shutdown
-    def __init__(self, id: _Optional[int] = ..., session: _Optional[bytes] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., load_character: _Optional[_Union[LoadCharacter, _Mapping]] = ..., enroll: _Optional[_Union[Enroll, _Mapping]] = ..., spawn_actor: _Optional[_Union[SpawnActor, _Mapping]] = ..., say: _Optional[_Union[Say, _Mapping]] = ..., give_cue: _Optional[_Union[GiveCue, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., despawn: _Optional[_Union[Despawn, _Mapping]] = ..., stats: _Optional[_Union[Stats, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., shutdown: _Optional[_Union[Shutdown, _Mapping]] = ...) -> None: ...
+    set_budget: SetBudget
+    def __init__(self, id: _Optional[int] = ..., session: _Optional[bytes] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., load_character: _Optional[_Union[LoadCharacter, _Mapping]] = ..., enroll: _Optional[_Union[Enroll, _Mapping]] = ..., spawn_actor: _Optional[_Union[SpawnActor, _Mapping]] = ..., say: _Optional[_Union[Say, _Mapping]] = ..., give_cue: _Optional[_Union[GiveCue, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ..., despawn: _Optional[_Union[Despawn, _Mapping]] = ..., stats: _Optional[_Union[Stats, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., shutdown: _Optional[_Union[Shutdown, _Mapping]] = ..., set_budget: _Optional[_Union[SetBudget, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("id", "error", "ack", "welcome", "character_loaded", "enrolled", "actor_spawned", "line_started", "interrupted", "stats_reply")
+    __slots__ = ("id", "error", "ack", "welcome", "character_loaded", "enrolled", "actor_spawned", "line_started", "interrupted", "stats_reply", "budget_set")
     ID_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +116,7 @@ class Reply(_message.Message):
     LINE_STARTED_FIELD_NUMBER: _ClassVar[int]
     INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
     STATS_REPLY_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_SET_FIELD_NUMBER: _ClassVar[int]
     id: int
     error: Error
     ack: Ack
@@ -107,7 +127,8 @@ class Reply(_message.Message):
     line_started: LineStarted
     interrupted: Interrupted
     stats_reply: StatsReply
-    def __init__(self, id: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., character_loaded: _Optional[_Union[CharacterLoaded, _Mapping]] = ..., enrolled: _Optional[_Union[Enrolled, _Mapping]] = ..., actor_spawned: _Optional[_Union[ActorSpawned, _Mapping]] = ..., line_started: _Optional[_Union[LineStarted, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., stats_reply: _Optional[_Union[StatsReply, _Mapping]] = ...) -> None: ...
+    budget_set: BudgetSet
+    def __init__(self, id: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., character_loaded: _Optional[_Union[CharacterLoaded, _Mapping]] = ..., enrolled: _Optional[_Union[Enrolled, _Mapping]] = ..., actor_spawned: _Optional[_Union[ActorSpawned, _Mapping]] = ..., line_started: _Optional[_Union[LineStarted, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., stats_reply: _Optional[_Union[StatsReply, _Mapping]] = ..., budget_set: _Optional[_Union[BudgetSet, _Mapping]] = ...) -> None: ...
 
 class Ack(_message.Message):
     __slots__ = ()
@@ -282,18 +303,36 @@ class RingInfo(_message.Message):
     def __init__(self, kind: _Optional[_Union[RingKind, str]] = ..., name: _Optional[str] = ..., slots: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., epoch: _Optional[int] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class SpawnActor(_message.Message):
-    __slots__ = ("character_id", "ring", "seed", "curves", "no_frames")
+    __slots__ = ("character_id", "ring", "seed", "curves", "no_frames", "detail")
     CHARACTER_ID_FIELD_NUMBER: _ClassVar[int]
     RING_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     CURVES_FIELD_NUMBER: _ClassVar[int]
     NO_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
     character_id: str
     ring: RingPreferences
     seed: int
     curves: bool
     no_frames: bool
-    def __init__(self, character_id: _Optional[str] = ..., ring: _Optional[_Union[RingPreferences, _Mapping]] = ..., seed: _Optional[int] = ..., curves: bool = ..., no_frames: bool = ...) -> None: ...
+    detail: Detail
+    def __init__(self, character_id: _Optional[str] = ..., ring: _Optional[_Union[RingPreferences, _Mapping]] = ..., seed: _Optional[int] = ..., curves: bool = ..., no_frames: bool = ..., detail: _Optional[_Union[Detail, _Mapping]] = ...) -> None: ...
+
+class Detail(_message.Message):
+    __slots__ = ("size_px", "coverage", "fps", "priority", "hidden", "distance_m")
+    SIZE_PX_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    FPS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_M_FIELD_NUMBER: _ClassVar[int]
+    size_px: int
+    coverage: float
+    fps: float
+    priority: int
+    hidden: bool
+    distance_m: float
+    def __init__(self, size_px: _Optional[int] = ..., coverage: _Optional[float] = ..., fps: _Optional[float] = ..., priority: _Optional[int] = ..., hidden: bool = ..., distance_m: _Optional[float] = ...) -> None: ...
 
 class ActorSpawned(_message.Message):
     __slots__ = ("actor_id", "ring")
@@ -304,7 +343,7 @@ class ActorSpawned(_message.Message):
     def __init__(self, actor_id: _Optional[int] = ..., ring: _Optional[_Union[RingInfo, _Mapping]] = ...) -> None: ...
 
 class Say(_message.Message):
-    __slots__ = ("actor_id", "line_id", "seed", "sample_rate_hz", "channels", "sample_format", "cues", "start_pts_us", "total_samples", "replace")
+    __slots__ = ("actor_id", "line_id", "seed", "sample_rate_hz", "channels", "sample_format", "cues", "start_pts_us", "total_samples", "replace", "lead_us")
     ACTOR_ID_FIELD_NUMBER: _ClassVar[int]
     LINE_ID_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -315,6 +354,7 @@ class Say(_message.Message):
     START_PTS_US_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SAMPLES_FIELD_NUMBER: _ClassVar[int]
     REPLACE_FIELD_NUMBER: _ClassVar[int]
+    LEAD_US_FIELD_NUMBER: _ClassVar[int]
     actor_id: int
     line_id: int
     seed: int
@@ -325,7 +365,8 @@ class Say(_message.Message):
     start_pts_us: int
     total_samples: int
     replace: bool
-    def __init__(self, actor_id: _Optional[int] = ..., line_id: _Optional[int] = ..., seed: _Optional[int] = ..., sample_rate_hz: _Optional[int] = ..., channels: _Optional[int] = ..., sample_format: _Optional[_Union[SampleFormat, str]] = ..., cues: _Optional[_Iterable[_Union[Cue, _Mapping]]] = ..., start_pts_us: _Optional[int] = ..., total_samples: _Optional[int] = ..., replace: bool = ...) -> None: ...
+    lead_us: int
+    def __init__(self, actor_id: _Optional[int] = ..., line_id: _Optional[int] = ..., seed: _Optional[int] = ..., sample_rate_hz: _Optional[int] = ..., channels: _Optional[int] = ..., sample_format: _Optional[_Union[SampleFormat, str]] = ..., cues: _Optional[_Iterable[_Union[Cue, _Mapping]]] = ..., start_pts_us: _Optional[int] = ..., total_samples: _Optional[int] = ..., replace: bool = ..., lead_us: _Optional[int] = ...) -> None: ...
 
 class LineStarted(_message.Message):
     __slots__ = ("line_id", "credit_bytes")
@@ -416,7 +457,7 @@ class Stats(_message.Message):
     def __init__(self) -> None: ...
 
 class StatsReply(_message.Message):
-    __slots__ = ("uptime_us", "actors", "cpu_fraction", "memory_bytes", "sessions", "characters", "motion")
+    __slots__ = ("uptime_us", "actors", "cpu_fraction", "memory_bytes", "sessions", "characters", "motion", "stage")
     UPTIME_US_FIELD_NUMBER: _ClassVar[int]
     ACTORS_FIELD_NUMBER: _ClassVar[int]
     CPU_FRACTION_FIELD_NUMBER: _ClassVar[int]
@@ -424,6 +465,7 @@ class StatsReply(_message.Message):
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
     CHARACTERS_FIELD_NUMBER: _ClassVar[int]
     MOTION_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
     uptime_us: int
     actors: _containers.RepeatedCompositeFieldContainer[ActorStats]
     cpu_fraction: float
@@ -431,7 +473,46 @@ class StatsReply(_message.Message):
     sessions: int
     characters: int
     motion: MotionStats
-    def __init__(self, uptime_us: _Optional[int] = ..., actors: _Optional[_Iterable[_Union[ActorStats, _Mapping]]] = ..., cpu_fraction: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., sessions: _Optional[int] = ..., characters: _Optional[int] = ..., motion: _Optional[_Union[MotionStats, _Mapping]] = ...) -> None: ...
+    stage: StageStats
+    def __init__(self, uptime_us: _Optional[int] = ..., actors: _Optional[_Iterable[_Union[ActorStats, _Mapping]]] = ..., cpu_fraction: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., sessions: _Optional[int] = ..., characters: _Optional[int] = ..., motion: _Optional[_Union[MotionStats, _Mapping]] = ..., stage: _Optional[_Union[StageStats, _Mapping]] = ...) -> None: ...
+
+class StageStats(_message.Message):
+    __slots__ = ("cpu_budget", "cpu_spent", "gpu_budget_ms", "gpu_spent_ms", "planned", "degradations", "recoveries", "refused_spawns", "costs", "cores")
+    CPU_BUDGET_FIELD_NUMBER: _ClassVar[int]
+    CPU_SPENT_FIELD_NUMBER: _ClassVar[int]
+    GPU_BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    GPU_SPENT_MS_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_FIELD_NUMBER: _ClassVar[int]
+    DEGRADATIONS_FIELD_NUMBER: _ClassVar[int]
+    RECOVERIES_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_SPAWNS_FIELD_NUMBER: _ClassVar[int]
+    COSTS_FIELD_NUMBER: _ClassVar[int]
+    CORES_FIELD_NUMBER: _ClassVar[int]
+    cpu_budget: float
+    cpu_spent: float
+    gpu_budget_ms: float
+    gpu_spent_ms: float
+    planned: float
+    degradations: int
+    recoveries: int
+    refused_spawns: int
+    costs: _containers.RepeatedCompositeFieldContainer[StageCost]
+    cores: int
+    def __init__(self, cpu_budget: _Optional[float] = ..., cpu_spent: _Optional[float] = ..., gpu_budget_ms: _Optional[float] = ..., gpu_spent_ms: _Optional[float] = ..., planned: _Optional[float] = ..., degradations: _Optional[int] = ..., recoveries: _Optional[int] = ..., refused_spawns: _Optional[int] = ..., costs: _Optional[_Iterable[_Union[StageCost, _Mapping]]] = ..., cores: _Optional[int] = ...) -> None: ...
+
+class StageCost(_message.Message):
+    __slots__ = ("stage", "batch", "steps", "size_px", "ms")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_PX_FIELD_NUMBER: _ClassVar[int]
+    MS_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    batch: int
+    steps: int
+    size_px: int
+    ms: float
+    def __init__(self, stage: _Optional[str] = ..., batch: _Optional[int] = ..., steps: _Optional[int] = ..., size_px: _Optional[int] = ..., ms: _Optional[float] = ...) -> None: ...
 
 class MotionStats(_message.Message):
     __slots__ = ("source", "runtime", "steps", "full_steps", "step_drops", "reduced_blocks", "late_blocks", "batch_p50_ms", "batch_p95_ms")
@@ -456,7 +537,7 @@ class MotionStats(_message.Message):
     def __init__(self, source: _Optional[str] = ..., runtime: _Optional[str] = ..., steps: _Optional[int] = ..., full_steps: _Optional[int] = ..., step_drops: _Optional[int] = ..., reduced_blocks: _Optional[int] = ..., late_blocks: _Optional[int] = ..., batch_p50_ms: _Optional[float] = ..., batch_p95_ms: _Optional[float] = ...) -> None: ...
 
 class ActorStats(_message.Message):
-    __slots__ = ("actor_id", "character_name", "client_name", "fps", "frames", "dropped_frames", "deadline_misses", "latency_p50_ms", "latency_p95_ms", "ring_kind", "state_bytes", "line_id", "buffered_audio_us")
+    __slots__ = ("actor_id", "character_name", "client_name", "fps", "frames", "dropped_frames", "deadline_misses", "latency_p50_ms", "latency_p95_ms", "ring_kind", "state_bytes", "line_id", "buffered_audio_us", "rung", "size_px", "wanted_size_px", "wanted_fps", "allotted_fps", "steps", "priority", "hidden", "degradations", "recoveries", "lead_us", "ring_bytes")
     ACTOR_ID_FIELD_NUMBER: _ClassVar[int]
     CHARACTER_NAME_FIELD_NUMBER: _ClassVar[int]
     CLIENT_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -470,6 +551,18 @@ class ActorStats(_message.Message):
     STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
     LINE_ID_FIELD_NUMBER: _ClassVar[int]
     BUFFERED_AUDIO_US_FIELD_NUMBER: _ClassVar[int]
+    RUNG_FIELD_NUMBER: _ClassVar[int]
+    SIZE_PX_FIELD_NUMBER: _ClassVar[int]
+    WANTED_SIZE_PX_FIELD_NUMBER: _ClassVar[int]
+    WANTED_FPS_FIELD_NUMBER: _ClassVar[int]
+    ALLOTTED_FPS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    DEGRADATIONS_FIELD_NUMBER: _ClassVar[int]
+    RECOVERIES_FIELD_NUMBER: _ClassVar[int]
+    LEAD_US_FIELD_NUMBER: _ClassVar[int]
+    RING_BYTES_FIELD_NUMBER: _ClassVar[int]
     actor_id: int
     character_name: str
     client_name: str
@@ -483,7 +576,19 @@ class ActorStats(_message.Message):
     state_bytes: int
     line_id: int
     buffered_audio_us: int
-    def __init__(self, actor_id: _Optional[int] = ..., character_name: _Optional[str] = ..., client_name: _Optional[str] = ..., fps: _Optional[float] = ..., frames: _Optional[int] = ..., dropped_frames: _Optional[int] = ..., deadline_misses: _Optional[int] = ..., latency_p50_ms: _Optional[float] = ..., latency_p95_ms: _Optional[float] = ..., ring_kind: _Optional[_Union[RingKind, str]] = ..., state_bytes: _Optional[int] = ..., line_id: _Optional[int] = ..., buffered_audio_us: _Optional[int] = ...) -> None: ...
+    rung: Rung
+    size_px: int
+    wanted_size_px: int
+    wanted_fps: float
+    allotted_fps: float
+    steps: int
+    priority: int
+    hidden: bool
+    degradations: int
+    recoveries: int
+    lead_us: int
+    ring_bytes: int
+    def __init__(self, actor_id: _Optional[int] = ..., character_name: _Optional[str] = ..., client_name: _Optional[str] = ..., fps: _Optional[float] = ..., frames: _Optional[int] = ..., dropped_frames: _Optional[int] = ..., deadline_misses: _Optional[int] = ..., latency_p50_ms: _Optional[float] = ..., latency_p95_ms: _Optional[float] = ..., ring_kind: _Optional[_Union[RingKind, str]] = ..., state_bytes: _Optional[int] = ..., line_id: _Optional[int] = ..., buffered_audio_us: _Optional[int] = ..., rung: _Optional[_Union[Rung, str]] = ..., size_px: _Optional[int] = ..., wanted_size_px: _Optional[int] = ..., wanted_fps: _Optional[float] = ..., allotted_fps: _Optional[float] = ..., steps: _Optional[int] = ..., priority: _Optional[int] = ..., hidden: bool = ..., degradations: _Optional[int] = ..., recoveries: _Optional[int] = ..., lead_us: _Optional[int] = ..., ring_bytes: _Optional[int] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ()
@@ -492,3 +597,23 @@ class Heartbeat(_message.Message):
 class Shutdown(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class SetBudget(_message.Message):
+    __slots__ = ("cpu_fraction", "gpu_ms_per_frame", "game_fps")
+    CPU_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    GPU_MS_PER_FRAME_FIELD_NUMBER: _ClassVar[int]
+    GAME_FPS_FIELD_NUMBER: _ClassVar[int]
+    cpu_fraction: float
+    gpu_ms_per_frame: float
+    game_fps: float
+    def __init__(self, cpu_fraction: _Optional[float] = ..., gpu_ms_per_frame: _Optional[float] = ..., game_fps: _Optional[float] = ...) -> None: ...
+
+class BudgetSet(_message.Message):
+    __slots__ = ("cpu_fraction", "gpu_ms_per_frame", "game_fps")
+    CPU_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    GPU_MS_PER_FRAME_FIELD_NUMBER: _ClassVar[int]
+    GAME_FPS_FIELD_NUMBER: _ClassVar[int]
+    cpu_fraction: float
+    gpu_ms_per_frame: float
+    game_fps: float
+    def __init__(self, cpu_fraction: _Optional[float] = ..., gpu_ms_per_frame: _Optional[float] = ..., game_fps: _Optional[float] = ...) -> None: ...

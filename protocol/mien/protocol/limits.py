@@ -4,7 +4,13 @@ from __future__ import annotations
 
 PROTOCOL_VERSION = 1
 DATA_VERSION = 1  # of the data plane's headers
-CAPABILITIES = ("curves", "no_frames")  # optional behaviour that this release's daemon has
+CAPABILITIES = (
+    "curves",
+    "no_frames",
+    "detail",
+    "budget",
+    "lead",
+)  # optional behaviour that this release's daemon has
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -36,6 +42,15 @@ DEFAULT_LINES_PER_ACTOR = 8
 DEFAULT_CREDIT_BYTES = 4 * MIB
 MIN_CREDIT_BYTES = 256 * KIB
 DEFAULT_FADE_MS = 120
+MAX_LEAD_US = 2_000_000  # of a line performed ahead; a ring's slots may allow less
+
+MIN_DETAIL_PX, MAX_DETAIL_PX = 128, 512
+MIN_FPS, MAX_FPS = 12.0, 120.0
+MAX_PRIORITY = 100
+MAX_DISTANCE_M = 1e6
+MIN_CPU_FRACTION = 0.01
+MIN_GPU_MS, MAX_GPU_MS = 0.01, 1000.0
+MIN_GAME_FPS, MAX_GAME_FPS, DEFAULT_GAME_FPS = 1.0, 1000.0, 60.0
 
 MIN_SLOTS, MAX_SLOTS, DEFAULT_SLOTS = 2, 64, 8
 MIN_FRAME_PX, MAX_FRAME_PX, DEFAULT_FRAME_PX = 16, 4096, 512

@@ -93,6 +93,7 @@ class Link:
         self._pending: dict[int, _Pending] = {}
         self._ready: deque[Outbox] = deque()
         self._outboxes: dict[Outbox, None] = {}
+        self._told: dict[int, wire.Detail] = {}  # by actor: only the newest is worth sending
         self._heartbeat: tuple[int, float] | None = None  # unanswered: id, since when
         self._waker = Waker()
         self._context = zmq.Context()
@@ -167,6 +168,14 @@ class Link:
         """`outbox` has something to send, perhaps; from any thread."""
         self._ready.append(outbox)
         self._waker.wake()
+
+    def tell(self, actor_id: int, message: wire.Detail) -> None:
+        """Sends `message` in place of any other about the actor that still waits; any thread."""
+        with self._changed:
+            waits = actor_id in self._told
+            self._told[actor_id] = message
+        if not waits:
+            self._waker.wake()
 
     def close(self) -> None:
         """Ends the worker and closes the sockets. Harmless when repeated."""
@@ -263,6 +272,7 @@ class Link:
                 self._probe()
                 probe_s = now + _PROBE_EVERY_S
             self._send_requests(sockets)
+            self._send_told(sockets)
             more = self._send_audio(sockets)
             wait_until = min(heartbeat_s, probe_s) if self._outboxes else heartbeat_s
             wait_s = 0.0 if more else max(0.0, wait_until - time.monotonic())
@@ -291,6 +301,17 @@ class Link:
                 pending = self._queued.popleft()
                 self._pending[pending.request_id] = pending
             sockets.send_control(pending.data)
+
+    def _send_told(self, sockets: Sockets) -> None:
+        while self._told:
+            with self._changed:
+                actor_id, message = next(iter(self._told.items()))
+                del self._told[actor_id]
+            if not sockets.send_data(wire.encode(message)):
+                with self._changed:
+                    self._told.setdefault(actor_id, message)
+                sockets.want_data_room(True)
+                return
 
     def _send_audio(self, sockets: Sockets) -> bool:
         """Sends what credit and socket allow. Whether there is more to send at once."""
@@ -352,6 +373,7 @@ class Link:
             self._state = state
             self.reason = reason
             waiting = [*self._queued, *self._pending.values()]
+            self._told.clear()
             self._queued.clear()
             self._pending.clear()
             self._changed.notify_all()

@@ -15,6 +15,12 @@ RING_NAMES = {
 }
 
 
+def rung_name(rung: pb.Rung) -> str:
+    """full, fewer_steps, lower_rate, smaller, motion_only, held; in the order of giving way."""
+    known = rung in pb.Rung.values()
+    return pb.Rung.Name(rung).removeprefix("RUNG_").lower() if known else str(rung)
+
+
 @dataclass(frozen=True)
 class ActorStats:
     """One actor. Latency is from the time a frame was due until it was in the ring."""
@@ -32,6 +38,54 @@ class ActorStats:
     state_bytes: int
     line_id: int  # 0: idle
     buffered_audio_us: int
+    rung: str  # how far its quality was taken down: `rung_name`
+    size_px: int  # of its pictures now
+    wanted_size_px: int
+    wanted_fps: float
+    allotted_fps: float  # as planned; 0: no pictures
+    steps: int  # of denoising
+    priority: int
+    visible: bool
+    degradations: int  # rungs taken down
+    recoveries: int  # and up again
+    lead_us: int  # how far ahead of its sound the line is performed
+    ring_bytes: int  # shared memory of its pictures, not in `state_bytes`
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the daemon may take of the machine."""
+
+    cpu_fraction: float  # of all cores
+    gpu_ms_per_frame: float | None  # None: no limit was set
+    game_fps: float
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one thing costs on the daemon's machine, as measured."""
+
+    stage: str  # motion, decode
+    batch: int  # actors together (motion)
+    steps: int  # of denoising (motion)
+    size_px: int  # of the picture (decode)
+    ms: float  # processor time of one block or frame
+
+
+@dataclass(frozen=True)
+class StageStats:
+    """What the stage may take, what it takes, and what it gave up."""
+
+    cpu_budget: float  # of all cores
+    cpu_spent: float  # of all cores, over the last second
+    gpu_budget_ms: float  # of a game's frame; 0: no GPU, or no budget
+    gpu_spent_ms: float
+    planned: float  # of the budget, by what things cost
+    degradations: int
+    recoveries: int
+    refused_spawns: int
+    costs: tuple[StageCost, ...]
+    cores: int
 
 
 @dataclass(frozen=True)
@@ -60,6 +114,7 @@ class Stats:
     sessions: int
     characters: int
     motion: MotionStats
+    stage: StageStats
 
 
 def stats_of(reply: pb.StatsReply) -> Stats:
@@ -72,6 +127,22 @@ def stats_of(reply: pb.StatsReply) -> Stats:
         sessions=reply.sessions,
         characters=reply.characters,
         motion=_motion(reply.motion),
+        stage=_stage(reply.stage),
+    )
+
+
+def _stage(stage: pb.StageStats) -> StageStats:
+    return StageStats(
+        cpu_budget=stage.cpu_budget,
+        cpu_spent=stage.cpu_spent,
+        gpu_budget_ms=stage.gpu_budget_ms,
+        gpu_spent_ms=stage.gpu_spent_ms,
+        planned=stage.planned,
+        degradations=stage.degradations,
+        recoveries=stage.recoveries,
+        refused_spawns=stage.refused_spawns,
+        costs=tuple(StageCost(c.stage, c.batch, c.steps, c.size_px, c.ms) for c in stage.costs),
+        cores=stage.cores,
     )
 
 
@@ -104,4 +175,16 @@ def _actor(actor: pb.ActorStats) -> ActorStats:
         state_bytes=actor.state_bytes,
         line_id=actor.line_id,
         buffered_audio_us=actor.buffered_audio_us,
+        rung=rung_name(actor.rung),
+        size_px=actor.size_px,
+        wanted_size_px=actor.wanted_size_px,
+        wanted_fps=actor.wanted_fps,
+        allotted_fps=actor.allotted_fps,
+        steps=actor.steps,
+        priority=actor.priority,
+        visible=not actor.hidden,
+        degradations=actor.degradations,
+        recoveries=actor.recoveries,
+        lead_us=actor.lead_us,
+        ring_bytes=actor.ring_bytes,
     )

@@ -37,6 +37,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Micros = Annotated[int, msgspec.Meta(ge=-MAX_ID, le=MAX_ID)]
 Slot = Annotated[int, msgspec.Meta(ge=0, le=63)]
 Flags = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+Small = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_MESSAGE_TEXT_CHARACTERS)]
 Payload: TypeAlias = bytes | memoryview
 
@@ -45,6 +47,12 @@ class AudioFlag(enum.IntFlag):
     """Bits of `Audio.flags`."""
 
     END = 1
+
+
+class DetailFlag(enum.IntFlag):
+    """Bits of `Detail.flags`."""
+
+    HIDDEN = 1
 
 
 class FrameFlag(enum.IntFlag):
@@ -89,6 +97,22 @@ class Audio(msgspec.Struct, array_like=True, tag=1, frozen=True, gc=False):
     first_sample: Count  # a channel, of this chunk within the line
     n_samples: Count  # a channel
     flags: Flags = 0
+
+
+class Detail(msgspec.Struct, array_like=True, tag=7, frozen=True, gc=False):
+    """Client → daemon: how much of an actor is seen from now on; see `detail.Detail`. No payload.
+
+    The newest counts. `coverage` below 0: none was told.
+    """
+
+    v: Version
+    actor: ActorId
+    size_px: Count = 0
+    coverage: Number = -1.0
+    fps: Number = 0.0
+    priority: Small = 0
+    flags: Flags = 0
+    distance_m: Number = 0.0
 
 
 class Doorbell(msgspec.Struct, array_like=True, tag=2, frozen=True, gc=False):
@@ -148,14 +172,14 @@ class Credit(msgspec.Struct, array_like=True, tag=6, frozen=True, gc=False):
     limit_bytes: Count
 
 
-ClientMessage: TypeAlias = Audio
+ClientMessage: TypeAlias = Audio | Detail
 DaemonMessage: TypeAlias = Doorbell | Curves | LineEvent | DataError | Credit
-DataMessage: TypeAlias = Audio | Doorbell | Curves | LineEvent | DataError | Credit
+DataMessage: TypeAlias = Audio | Detail | Doorbell | Curves | LineEvent | DataError | Credit
 
 _Message = TypeVar("_Message", ClientMessage, DaemonMessage)
 
 _ENCODER = msgspec.msgpack.Encoder()
-_FROM_CLIENT: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(Audio)
+_FROM_CLIENT: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
 _FROM_DAEMON: msgspec.msgpack.Decoder[DaemonMessage] = msgspec.msgpack.Decoder(DaemonMessage)
 
 

@@ -1,0 +1,127 @@
+"""One actor as the performance thread holds it: what moves it, what shows it, what it was given.
+
+Knows how motion becomes shots at the actor's rate and size, which of them wait for their time, and
+how urgent the actor is. Refuses to know other actors, and threads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from mien.backend.actor import Actor
+from mien.backend.config import FRAME_US
+from mien.backend.drawing import Canvas, DrawingThreads
+from mien.backend.lanes import Lane
+from mien.backend.news import News
+from mien.backend.scheduling.plan import Part
+from mien.backend.scheduling.rungs import Rung
+from mien.backend.shot import Shot
+from mien.backend.shutter import Shutter
+from mien.protocol import wire
+from mien.protocol.detail import Detail
+
+_KEPT_FREE = 3  # slots of a ring: being written, being read, the newest
+_MOST_WAITING = 16
+
+Urgency = tuple[bool, int, int]
+
+
+@dataclass(eq=False)
+class Performer:
+    """An actor with its lane, its canvas and whom to tell."""
+
+    actor: Actor
+    canvas: Canvas
+    lane: Lane
+    news: News
+    part: Part
+    detail: Detail
+    most_px: int  # of its pictures
+    shrinks: bool  # whether its client can show pictures smaller than that
+    shutter: Shutter = field(default_factory=Shutter)
+    reported_nan: int = 0
+    shown_us: int = 0  # when a picture was last handed on
+    skipped: int = 0  # shots without a picture, since the actor is not drawn
+    _waiting: deque[Shot] = field(default_factory=deque)
+
+    @property
+    def rung(self) -> Rung:
+        """What it was given."""
+        return self.part.rung
+
+    @property
+    def due_us(self) -> int | None:
+        """When there is something to do for it; None while it is held."""
+        waiting = self._waiting[0].release_us if self._waiting else None
+        if not self.rung.moves:
+            return waiting
+        return self.actor.due_us if waiting is None else min(waiting, self.actor.due_us)
+
+    def wants_motion(self, at_us: int) -> bool:
+        """Whether its next frame of motion is due."""
+        return self.rung.moves and self.actor.due_us <= at_us
+
+    def urgency(self, at_us: int, starved_us: int) -> Urgency:
+        """Who comes first; smallest first: starved, important, early."""
+        return (not self.starved(at_us, starved_us), -self.part.priority, self.actor.due_us)
+
+    def starved(self, at_us: int, starved_us: int) -> bool:
+        """Whether it should have had a picture long since."""
+        patience_us = max(starved_us, self.shutter.interval_us + FRAME_US)
+        return self.rung.draws and self.shown_us + patience_us < at_us
+
+    def follow(self) -> None:
+        """Does as the rung says, after it changed."""
+        if self.rung.draws:
+            self.shutter.take_rate(self.rung.fps)
+        else:
+            for owed in (*self.shutter.close(), *self._waiting):
+                self._tell(owed)
+            self._waiting.clear()
+        slots = self.canvas.ring.geometry.slots
+        self.actor.most_lead_us = (slots - _KEPT_FREE) * self.shutter.interval_us
+
+    def take_frame(self) -> None:
+        """The frame of motion that this tick made, if any, becomes pictures to come."""
+        frame = self.actor.take_shot()
+        if frame is None:
+            return
+        if not self.rung.draws:
+            self.skipped += 1
+            self.news.moved(frame)
+            return
+        self._waiting.extend(self.shutter.expose(frame))
+        while len(self._waiting) > _MOST_WAITING:
+            self._lose(self._waiting.popleft())
+
+    def dispatch(self, drawing: DrawingThreads, at_us: int, starved_us: int) -> None:
+        """Hands on what may be drawn by now."""
+        while self._waiting and self._waiting[0].release_us <= at_us:
+            shot = self._waiting.popleft()
+            urgent = self.starved(at_us, starved_us)
+            self.shown_us = at_us
+            if not drawing.submit(self.canvas, shot, self.rung.size_px, urgent, self.part.priority):
+                self._lose(shot)
+        self.canvas.meter.dropped = self.actor.dropped
+
+    def mind_line(self) -> None:
+        """Tells what the client must know of the line being spoken: its credit, its faults."""
+        line = self.actor.line
+        if line is None:
+            return
+        if line.not_finite and self.reported_nan != line.line_id:
+            self.reported_nan = line.line_id
+            # Line 0: a notice, not the end of the line.
+            text = f"line {line.line_id}: samples that are not numbers are taken as silence"
+            self.news.error(0, wire.DataErrorCode.INVALID, text)
+        if line.credit_due:
+            self.news.credit(line)
+
+    def _lose(self, shot: Shot) -> None:
+        self.actor.lost(shot)
+        happenings, self.actor.happenings = self.actor.happenings, []
+        self.news.happened(happenings)
+
+    def _tell(self, shot: Shot) -> None:
+        self.news.happened(shot.happenings)

@@ -1,0 +1,123 @@
+"""What the stage may take of the machine, and what it takes.
+
+Knows every client's wish (the tightest counts), the process's own meter, and how much of what was
+spent the plan does not see: sockets, sound, Python. Also how far the machine can be trusted: when
+pictures are late though the plan fits, something else runs here, and the plan gets less. Refuses to
+know actors.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+
+from mien.backend.config import PlanConfig
+from mien.protocol.limits import DEFAULT_GAME_FPS
+
+_SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A wish. None: no limit."""
+
+    cpu_fraction: float | None = None  # of all cores
+    gpu_ms_per_frame: float | None = None
+    game_fps: float | None = None
+
+    @property
+    def gpu_us(self) -> float | None:
+        """Of the GPU's time in a second."""
+        if self.gpu_ms_per_frame is None:
+            return None
+        return self.gpu_ms_per_frame * 1000.0 * (self.game_fps or DEFAULT_GAME_FPS)
+
+
+class Budgets:
+    """All clients' wishes and the daemon's own. Any thread."""
+
+    def __init__(self, own: Budget) -> None:
+        self._own = own
+        self._lock = threading.Lock()
+        self._wishes: dict[bytes, Budget] = {}
+
+    def wish(self, session: bytes, wish: Budget) -> Budget:
+        """What is not None in `wish` replaces what the client wished before. Returns `in_force`."""
+        with self._lock:
+            given = {name: value for name, value in vars(wish).items() if value is not None}
+            self._wishes[session] = replace(self._wishes.get(session, Budget()), **given)
+        return self.in_force
+
+    def forget(self, session: bytes) -> None:
+        """The client is gone."""
+        with self._lock:
+            self._wishes.pop(session, None)
+
+    @property
+    def in_force(self) -> Budget:
+        """The tightest of all."""
+        with self._lock:
+            every = [self._own, *self._wishes.values()]
+        cpu = min((b.cpu_fraction for b in every if b.cpu_fraction is not None), default=None)
+        gpu = min((b for b in every if b.gpu_us is not None), key=lambda b: b.gpu_us or 0.0,
+                  default=Budget())  # fmt: skip
+        return Budget(cpu, gpu.gpu_ms_per_frame, gpu.game_fps)
+
+
+class Spending:
+    """What was spent, in microseconds of work a second. `noted` may be told by any thread."""
+
+    def __init__(self) -> None:
+        self.cores = os.cpu_count() or 1
+        self._noted_us = 0.0
+        self._lock = threading.Lock()
+        self._looks: deque[tuple[float, float, float]] = deque(maxlen=8)  # wall, process, noted
+        self._look()
+
+    def noted(self, us: float) -> None:
+        """Work that the plan knows of."""
+        with self._lock:
+            self._noted_us += us
+
+    def _look(self) -> tuple[float, float, float]:
+        look = (time.monotonic() * 1e6, time.process_time() * 1e6, self._noted_us)
+        self._looks.append(look)
+        return look
+
+    def look(self) -> tuple[float, float]:
+        """(all that the process spent, what of it the plan does not know of) since some looks."""
+        wall, process, noted = self._look()
+        wall0, process0, noted0 = self._looks[0]
+        seconds = max((wall - wall0) / 1e6, 1e-3)
+        spent = (process - process0) / seconds
+        return spent, max(spent - (noted - noted0) / seconds, 0.0)
+
+
+class Trust:
+    """How much of the capacity there really is, 0..1."""
+
+    def __init__(self, config: PlanConfig) -> None:
+        self._config = config
+        self.share = 1.0
+        self._since_us: int | None = None
+        self._shown = self._missed = 0
+
+    def told(self, at_us: int, shown: int, missed: int, used_share: float) -> None:
+        """`shown` pictures since the last time, of which `missed` came late or not at all.
+
+        `used_share`: what of the whole capacity was planned for meanwhile.
+        """
+        config = self._config
+        self._since_us = at_us if self._since_us is None else self._since_us
+        self._shown += shown
+        self._missed += missed
+        if at_us - self._since_us < _SECOND_US:
+            return
+        if self._missed > config.many_missed * max(self._shown, config.least_shown):
+            self.share = max(config.least_trust, min(self.share, used_share) * config.trust_falls)
+        elif self._missed <= config.few_missed * self._shown:
+            self.share = min(1.0, self.share + config.trust_grows)
+        self._since_us, self._shown, self._missed = at_us, 0, 0

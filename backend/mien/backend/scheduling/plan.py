@@ -1,0 +1,219 @@
+"""The plan: which rung every actor stands on, so that all together fit the budget.
+
+Knows each actor's wish and importance, the cost table, and a capacity in microseconds of work a
+second. The least important give way first, evenly among equals, and in the order of the ladder:
+nobody loses pictures while anyone has quality left to give. Down at once, up only after a while
+with room to spare, and the less eagerly the more often that was hasty. Refuses to know clocks,
+threads and how anything is drawn: it is told what time it is.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mien.backend.config import PlanConfig
+from mien.backend.scheduling.costs import CostTable
+from mien.backend.scheduling.rungs import BLOCK_FPS, Rung, Wish, ladder_of
+from mien.protocol import control_pb2 as pb
+
+
+@dataclass(eq=False)
+class Part:
+    """One actor in the plan."""
+
+    actor_id: int
+    wish: Wish
+    priority: int = 0
+    distance_m: float = 0.0
+    at: int = 0  # the rung, counted from the best
+    degradations: int = 0
+    recoveries: int = 0
+    _ladder: tuple[Rung, ...] = field(default=(), repr=False)
+    better_since_us: int | None = None  # since when a better rung would have fitted
+    patience_us: int = 0
+    climbed_us: int | None = None
+
+    @property
+    def rung(self) -> Rung:
+        """Where it stands."""
+        return self._ladder[min(self.at, len(self._ladder) - 1)]
+
+    @property
+    def ladder(self) -> tuple[Rung, ...]:
+        """All its rungs, best first."""
+        return self._ladder
+
+    def aim(self, wish: Wish, full_steps: int | None) -> None:
+        """Another wish: the actor stays on the rung of the same kind, as far as there is one."""
+        kind = self.rung.kind if self._ladder else pb.RUNG_FULL
+        self.wish, self._ladder = wish, ladder_of(wish, full_steps)
+        same = [i for i, rung in enumerate(self._ladder) if rung.kind <= kind]
+        self.at = max(same) if kind != pb.RUNG_FULL else 0
+        self.better_since_us = None
+
+
+class _Load:
+    """What a choice of rungs costs, kept up to date as one of them changes."""
+
+    def __init__(self, costs: CostTable, block_frames: int, together: int) -> None:
+        self._costs = costs
+        self._blocks = BLOCK_FPS / block_frames
+        self._together = together
+        self._motion: dict[tuple[int, int], float] = {}
+        self._sizes: dict[int, float] = {}
+        self._lanes: Counter[int] = Counter()
+        self._drawn_us = 0.0
+
+    def change(self, rung: Rung, count: int) -> None:
+        """`count` actors more (or fewer) on a rung."""
+        if rung.moves:
+            self._lanes[rung.steps] += count
+        if rung.draws:
+            if rung.size_px not in self._sizes:
+                self._sizes[rung.size_px] = self._costs.decode_us(rung.size_px)
+            self._drawn_us += count * rung.fps * self._sizes[rung.size_px]
+
+    @property
+    def us(self) -> float:
+        """A second's work."""
+        moved = sum(self._moved_us(lanes, steps) for steps, lanes in self._lanes.items() if lanes)
+        return self._drawn_us + moved
+
+    def _moved_us(self, lanes: int, steps: int) -> float:
+        key = (lanes, steps)
+        if key not in self._motion:
+            whole, rest = divmod(lanes, self._together)
+            us = whole * self._costs.motion_us(self._together, steps) if whole else 0.0
+            us += self._costs.motion_us(rest, steps) if rest else 0.0
+            self._motion[key] = us * self._blocks
+        return self._motion[key]
+
+
+class Plan:
+    """The stage's plan. All methods are the performance thread's."""
+
+    def __init__(
+        self, costs: CostTable, full_steps: int | None, block_frames: int, config: PlanConfig
+    ) -> None:
+        self._costs = costs
+        self._full_steps = full_steps
+        self._block_frames = block_frames
+        self._config = config
+        self._parts: dict[int, Part] = {}
+        self.planned_us = 0.0
+        self._lost = [0, 0]  # degradations and recoveries of those that left
+
+    def __iter__(self) -> Iterable[Part]:
+        return iter(self._parts.values())
+
+    @property
+    def degradations(self) -> int:
+        """Rungs taken down, of all actors ever."""
+        return self._lost[0] + sum(part.degradations for part in self._parts.values())
+
+    @property
+    def recoveries(self) -> int:
+        """Rungs taken up again."""
+        return self._lost[1] + sum(part.recoveries for part in self._parts.values())
+
+    def enter(self, actor_id: int, wish: Wish, priority: int, distance_m: float) -> Part:
+        """Another actor, at its best until the plan is made again."""
+        part = Part(actor_id, wish, priority, distance_m, patience_us=self._config.patience_us)
+        part.aim(wish, self._full_steps)
+        self._parts[actor_id] = part
+        return part
+
+    def leave(self, actor_id: int) -> None:
+        """The actor is gone."""
+        part = self._parts.pop(actor_id, None)
+        if part is not None:
+            self._lost[0] += part.degradations
+            self._lost[1] += part.recoveries
+
+    def change(self, actor_id: int, wish: Wish, priority: int, distance_m: float) -> None:
+        """Another wish."""
+        part = self._parts[actor_id]
+        part.priority, part.distance_m = priority, distance_m
+        if wish != part.wish:
+            part.aim(wish, self._full_steps)
+
+    def room_for(self, wish: Wish, capacity_us: float) -> bool:
+        """Whether one more such actor could be drawn, were all as modest as drawing allows."""
+        load = self._new_load()
+        for ladder in (
+            *(p.ladder for p in self._parts.values()),
+            ladder_of(wish, self._full_steps),
+        ):
+            load.change(_least(ladder), 1)
+        return load.us <= capacity_us
+
+    def make(self, at_us: int, capacity_us: float) -> None:
+        """Puts every actor on its rung, for a `capacity_us` of work a second."""
+        needed = self._rungs_for(capacity_us)
+        spare = self._rungs_for(capacity_us * self._config.room_share)
+        for part in self._parts.values():
+            if needed[part.actor_id] > part.at:
+                self._down(part, needed[part.actor_id], at_us)
+            elif spare[part.actor_id] < part.at:
+                self._climb(part, at_us)
+            else:
+                part.better_since_us = None
+        load = self._new_load()
+        for part in self._parts.values():
+            load.change(part.rung, 1)
+        self.planned_us = load.us
+
+    def _new_load(self) -> _Load:
+        return _Load(self._costs, self._block_frames, self._config.lanes_together)
+
+    def _rungs_for(self, capacity_us: float) -> dict[int, int]:
+        """The best rungs that fit, by actor."""
+        load = self._new_load()
+        at = dict.fromkeys(self._parts, 0)
+        giving: list[tuple[int, int, int, float, int]] = []
+        for part in self._parts.values():
+            load.change(part.ladder[0], 1)
+            heapq.heappush(giving, _turn(part, 0))
+        while load.us > capacity_us and giving:
+            *_, actor_id = heapq.heappop(giving)
+            part = self._parts[actor_id]
+            load.change(part.ladder[at[actor_id]], -1)
+            at[actor_id] += 1
+            load.change(part.ladder[at[actor_id]], 1)
+            if at[actor_id] + 1 < len(part.ladder):
+                heapq.heappush(giving, _turn(part, at[actor_id]))
+        return at
+
+    def _down(self, part: Part, to: int, at_us: int) -> None:
+        config = self._config
+        hasty = part.climbed_us is not None and at_us - part.climbed_us < config.hasty_us
+        part.patience_us = (
+            min(2 * part.patience_us, config.most_patience_us) if hasty else config.patience_us
+        )
+        part.degradations += to - part.at
+        part.at, part.better_since_us = to, None
+
+    def _climb(self, part: Part, at_us: int) -> None:
+        if part.better_since_us is None:
+            part.better_since_us = at_us
+        if at_us - part.better_since_us >= part.patience_us:
+            part.at -= 1
+            part.recoveries += 1
+            part.climbed_us = at_us
+            # The next rung comes sooner: there was room all the while.
+            part.better_since_us = at_us - part.patience_us + self._config.next_rung_us
+
+
+def _turn(part: Part, at: int) -> tuple[int, int, int, float, int]:
+    """Who gives way before whom; smallest first. Nobody stops being drawn while others give."""
+    following = part.ladder[at + 1].kind
+    phase = {pb.RUNG_MOTION_ONLY: 1, pb.RUNG_HELD: 2}.get(following, 0)
+    return phase, part.priority, at, -part.distance_m, part.actor_id
+
+
+def _least(ladder: tuple[Rung, ...]) -> Rung:
+    """The last rung with pictures, or the first where nothing is drawn at all."""
+    return next((rung for rung in reversed(ladder) if rung.draws), ladder[0])

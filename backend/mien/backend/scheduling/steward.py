@@ -1,0 +1,134 @@
+"""The steward: keeps the stage within its means.
+
+Knows when the plan is made anew, what capacity there is, who may still enter, and the figures that
+Stats tells. Refuses to know how anything is moved or drawn. The performance thread's own, but for
+`costs`, `spending` and `budgets`, which any thread may use.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from mien.backend.config import PlanConfig
+from mien.backend.scheduling.budget import Budget, Budgets, Spending, Trust
+from mien.backend.scheduling.costs import Cost, CostTable
+from mien.backend.scheduling.plan import Part, Plan
+from mien.backend.scheduling.rungs import Wish
+from mien.protocol import control_pb2 as pb
+from mien.protocol.errors import StageFullError
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StageFigures:
+    """What Stats says of the stage."""
+
+    cpu_budget: float  # of all cores
+    cpu_spent: float
+    planned: float  # of the budget
+    degradations: int
+    recoveries: int
+    refused: int
+    costs: tuple[Cost, ...]
+    cores: int
+
+
+class Steward:
+    """Makes the plan, now and then."""
+
+    def __init__(self, config: PlanConfig, own: Budget) -> None:
+        self.costs = CostTable()
+        self.spending = Spending()
+        self.budgets = Budgets(own)
+        self._config = config
+        self._trust = Trust(config)
+        self._plan: Plan | None = None
+        self._next_us = 0
+        self._spent_us = self._unplanned_us = 0.0
+        self.refused = 0
+
+    def begin(self, full_steps: int | None, block_frames: int) -> None:
+        """The generator is known now."""
+        self._plan = Plan(self.costs, full_steps, block_frames, self._config)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan. Raises RuntimeError before `begin`."""
+        if self._plan is None:
+            raise RuntimeError("the steward has no plan yet")
+        return self._plan
+
+    @property
+    def next_us(self) -> int:
+        """When the plan is made again."""
+        return self._next_us
+
+    def hurry(self, at_us: int) -> None:
+        """Somebody came, left, or wishes otherwise: the plan is made soon."""
+        self._next_us = min(self._next_us, at_us + self._config.every_us // 10)
+
+    def admit(self, wish: Wish) -> None:
+        """Raises StageFullError when one more actor could not be drawn even modestly."""
+        capacity_us = self._capacity_us()
+        if not self.plan.room_for(wish, capacity_us):
+            self.refused += 1
+            count = len(list(self.plan))
+            share = self._budget_fraction()
+            raise StageFullError(
+                f"stage full: {count} actors at their least already take what {share:.0%} of this "
+                "machine's processor can do; despawn one, or raise the budget"
+            )
+
+    def mind(self, at_us: int, shown: int, missed: int) -> list[Part]:
+        """Makes the plan if it is time. Returns whose rung may have changed.
+
+        `shown` pictures since the last call, of which `missed` came late or never.
+        """
+        whole_us = self._whole_us()
+        self._trust.told(at_us, shown, missed, self.plan.planned_us / max(whole_us, 1.0))
+        if at_us < self._next_us:
+            return []
+        self._next_us = at_us + self._config.every_us
+        self._spent_us, self._unplanned_us = self.spending.look()
+        before = {part.actor_id: part.at for part in self.plan}
+        self.plan.make(at_us, self._capacity_us())
+        changed = [part for part in self.plan if before[part.actor_id] != part.at]
+        if changed:
+            _LOG.info("plan: %s", ", ".join(_words(part) for part in changed[:8]))
+        return changed
+
+    def figures(self) -> StageFigures:
+        """For Stats. Any thread."""
+        plan, cores = self.plan, self.spending.cores
+        whole_us = max(self._whole_us(), 1.0)
+        return StageFigures(
+            self._budget_fraction(),
+            self._spent_us / (cores * 1e6),
+            (plan.planned_us + self._unplanned_us) / whole_us,
+            plan.degradations,
+            plan.recoveries,
+            self.refused,
+            tuple(self.costs.rows()),
+            cores,
+        )
+
+    def _budget_fraction(self) -> float:
+        return self.budgets.in_force.cpu_fraction or 1.0
+
+    def _whole_us(self) -> float:
+        return self._budget_fraction() * self.spending.cores * 1e6
+
+    def _capacity_us(self) -> float:
+        """What the plan may give away: the budget without what it does not see."""
+        whole_us = self._whole_us() * self._config.margin - self._unplanned_us
+        return max(whole_us, 0.0) * self._trust.share
+
+
+def _words(part: Part) -> str:
+    rung = part.rung
+    kind = pb.Rung.Name(rung.kind).removeprefix("RUNG_").lower()
+    return f"actor {part.actor_id} {kind} ({rung.steps} steps, {rung.fps:.4g} fps, {rung.size_px} px)"
+
+
