@@ -4,7 +4,8 @@ from __future__ import annotations
 
 PROTOCOL_VERSION = 1
 DATA_VERSION = 1  # of the data plane's headers
-CAPABILITIES = ("curves", "no_frames")  # optional behaviour that this release's daemon has
+CAPABILITIES = ("curves", "no_frames", "frame_sizes")  # optional behaviour of this daemon
+CLIENT_CAPABILITIES = ("frame_sizes",)  # what this release's client understands of it, in Hello
 
 KIB = 1024
 MIB = 1024 * KIB
