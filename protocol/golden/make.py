@@ -48,7 +48,7 @@ def requests() -> dict[str, pb.Request]:
     ]
     bodies: dict[str, control.RequestBody] = {
         "hello": pb.Hello(
-            protocol_version=1, client_name="gölden ✓", capabilities=["curves"], pid=4711
+            protocol_version=1, client_name="gölden ✓", capabilities=["frame_sizes"], pid=4711
         ),
         "load_character": pb.LoadCharacter(path="/game/characters/hero.mien"),
         "load_character_data": pb.LoadCharacter(data=bytes(range(256))),
@@ -252,10 +252,15 @@ def ring_parts() -> dict[str, tuple[bytes, dict[str, object]]]:
     entry = SlotEntry(
         sequence=154, frame_id=77, line_id=9, pts_us=-40_000, flags=1 | 8, written_us=123_456_789
     )
+    small = SlotEntry(
+        sequence=2, frame_id=1, line_id=0, pts_us=0, flags=2, written_us=1, width_px=256,
+        height_px=128,
+    )  # fmt: skip
     return {
         "ring_header": (pack_header(fresh), vars(fresh)),
         "ring_header_closed": (pack_header(running), vars(running)),
         "ring_slot_entry": (pack_entry(entry), vars(entry)),
+        "ring_slot_entry_small": (pack_entry(small), vars(small)),
     }
 
 

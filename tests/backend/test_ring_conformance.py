@@ -119,6 +119,24 @@ def test_pixels_can_be_drawn_in_place_by_row(ring, reader):
     assert reader.latest().pixels[11, 3, 2] == 11
 
 
+def test_frames_of_several_sizes_go_through_one_ring_and_are_held_in_their_size(ring, reader):
+    show(ring, 1)
+    assert ring.begin(16).shape == (16, 16, 4)
+    ring.begin(16)[...] = 2
+    ring.commit(line_id=0, pts_us=40_000, flags=FrameFlag.IDLE)
+    assert reader.latest().pixels.shape == (16, 16, 4) and (reader.latest().pixels == 2).all()
+    ring.hold(line_id=0, pts_us=80_000, flags=FrameFlag.HELD)
+    held = reader.latest()
+    assert held.pixels.shape == (16, 16, 4) and (held.pixels == 2).all()
+    show(ring, 3)
+    assert reader.latest().pixels.shape == (16, 32, 4)
+
+
+def test_a_frame_larger_than_the_ring_is_refused(ring):
+    with pytest.raises(InvalidArgumentError, match="32x16"):
+        ring.begin(17)
+
+
 def test_a_forced_ring_is_the_only_one_and_an_unknown_one_is_refused():
     name = kind_name(OFFERED[0])
     chooser = RingChooser(name)

@@ -75,10 +75,11 @@ def test_a_ring_header_reads_as_described_and_writes_the_same_bytes(name):
     assert ring_layout.pack_header(header) == data
 
 
-def test_a_slots_row_reads_as_described_and_writes_the_same_bytes():
-    data = (GOLDEN / "ring_slot_entry.bin").read_bytes()
+@pytest.mark.parametrize("name", [n for n in of_kind("ring") if "slot_entry" in n])
+def test_a_slots_row_reads_as_described_and_writes_the_same_bytes(name):
+    data = (GOLDEN / f"{name}.bin").read_bytes()
     (entry,) = ring_layout.unpack_entries(data)
-    assert vars(entry) == INDEX["ring_slot_entry"]["fields"]
+    assert vars(entry) == INDEX[name]["fields"]
     assert ring_layout.pack_entry(entry) == data
 
 

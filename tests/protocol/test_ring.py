@@ -349,3 +349,50 @@ def test_a_ring_of_impossible_size_is_not_made(sizes):
 def test_commit_without_begin_is_an_error(writer):
     with pytest.raises(RingError, match="begin"):
         writer.commit(line_id=0, pts_us=0, flags=FrameFlag.IDLE)
+
+
+def test_a_frame_may_be_smaller_than_its_ring(writer, reader):
+    write(writer, 1)
+    small = writer.begin(20, 16)
+    assert small.shape == (16, 20, 4)
+    small[:] = 7
+    frame_id, slot = writer.commit(line_id=1, pts_us=80_000, flags=FrameFlag.SPEAKING)
+    for frame in (reader.latest(), reader.read(slot, frame_id), reader.at(80_000)):
+        assert frame.pixels.shape == (16, 20, 4) and (frame.pixels == 7).all()
+    write(writer, 3)
+    assert reader.latest().pixels.shape == (16, 32, 4)
+
+
+def test_a_small_frame_lies_in_the_upper_left_under_the_rings_stride(writer, reader):
+    writer.begin()[:] = 9
+    writer.begin(16, 16)[:] = 1
+    writer.commit(line_id=0, pts_us=0, flags=FrameFlag.IDLE)
+    slot = reader._memory.slots[0]
+    assert (slot[:, :16] == 1).all() and (slot[:, 16:] == 9).all()
+
+
+def test_a_size_given_up_does_not_stick_to_the_next_frame(writer, reader):
+    writer.begin(16, 16)
+    writer.abort()
+    write(writer, 1)
+    assert reader.latest().pixels.shape == (16, 32, 4)
+
+
+@pytest.mark.parametrize("size", [(33, 16), (32, 17), (15, 16), (32, 0), (-16, 16)])
+def test_a_frame_that_does_not_fit_is_refused_and_the_ring_goes_on(writer, reader, size):
+    with pytest.raises(InvalidArgumentError, match="32x16"):
+        writer.begin(*size)
+    write(writer, 1)
+    assert (reader.latest().pixels == 1).all()
+
+
+@pytest.mark.parametrize("size", [(33, 16), (16, 0), (0, 16), (15, 15), (2**32 - 1, 2**32 - 1)])
+def test_a_row_that_lies_about_its_size_is_not_followed(writer, reader, size):
+    write(writer, 1)
+    assert reader.latest().frame_id == 1
+    write(writer, 2)
+    at = writer._memory.entry_offset(1) + 48
+    struct.pack_into("<II", writer._memory.segment.view, at, *size)
+    held = reader.latest()
+    assert (held.frame_id, held.stale) == (1, True)
+    assert reader.state is RingState.BROKEN

@@ -136,7 +136,7 @@ class ControlPlane:
                 PROTOCOL_VERSION,
                 PROTOCOL_VERSION,
             )
-        session = self._leases.open(hello.client_name, hello.pid, now_us())
+        session = self._leases.open(hello.client_name, hello.pid, now_us(), hello.capabilities)
         _LOG.info("hello from %s", session.label)
         return pb.Welcome(
             protocol_version=PROTOCOL_VERSION,

@@ -6,10 +6,12 @@ what a client owns (the stage does) and sockets. The I/O thread's own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mien.backend.modelset import LoadedCharacter
 from mien.protocol.errors import ResourceExhaustedError, UnknownSessionError
+from mien.protocol.limits import CLIENT_CAPABILITIES
 from mien.protocol.rundir import new_session
 
 
@@ -22,6 +24,7 @@ class Session:
     pid: int
     expires_us: int
     characters: dict[str, LoadedCharacter]
+    capabilities: frozenset[str] = frozenset()  # of ours, what its Hello said it understands
 
     @property
     def label(self) -> str:
@@ -40,12 +43,15 @@ class Leases:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, client_name: str, pid: int, now_us: int) -> Session:
+    def open(
+        self, client_name: str, pid: int, now_us: int, capabilities: Iterable[str] = ()
+    ) -> Session:
         """A new session. Raises ResourceExhaustedError when there are too many."""
         if len(self._sessions) >= self._max_sessions:
             raise ResourceExhaustedError(f"the daemon has {self._max_sessions} clients already")
         key = new_session()
-        session = Session(key, client_name, pid, now_us + self._lease_us, {})
+        known = frozenset(CLIENT_CAPABILITIES).intersection(capabilities)
+        session = Session(key, client_name, pid, now_us + self._lease_us, {}, known)
         self._sessions[key] = session
         return session
 

@@ -20,7 +20,7 @@ class Frame:
     and this is the last good frame.
     """
 
-    pixels: NDArray[np.uint8]  # [H, W, 4] RGBA, straight alpha, sRGB
+    pixels: NDArray[np.uint8]  # [H, W, 4] RGBA, straight alpha, sRGB; H and W may vary by frame
     frame_id: int  # 1, 2, 3, ... within the ring
     line_id: int  # 0: idle
     pts_us: int  # on the line's audio clock; on the actor's clock when idle

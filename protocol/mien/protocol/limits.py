@@ -11,6 +11,7 @@ CAPABILITIES = (
     "budget",
     "lead",
 )  # optional behaviour that this release's daemon has
+CLIENT_CAPABILITIES = ("frame_sizes",)  # what this release's client understands of it, in Hello
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -28,7 +28,7 @@ from mien.protocol.errors import (
     RequestTimeoutError,
     UnknownSessionError,
 )
-from mien.protocol.limits import PROTOCOL_VERSION, SESSION_BYTES
+from mien.protocol.limits import CLIENT_CAPABILITIES, PROTOCOL_VERSION, SESSION_BYTES
 from mien.protocol.outbox import Outbox
 from mien.protocol.sockets import Sockets, Waker
 from mien.protocol.states import LinkState
@@ -214,7 +214,10 @@ class Link:
         resumed = self._resume(sockets)
         if not resumed:
             hello = pb.Hello(
-                protocol_version=PROTOCOL_VERSION, client_name=self._client_name, pid=sockets.pid
+                protocol_version=PROTOCOL_VERSION,
+                client_name=self._client_name,
+                capabilities=CLIENT_CAPABILITIES,
+                pid=sockets.pid,
             )
             reply = self._ask(sockets, b"", hello)
             if not isinstance(reply, pb.Welcome) or len(reply.session) != SESSION_BYTES:

@@ -69,7 +69,7 @@ class RingState(enum.Enum):
     CLOSED = "closed"  # by the writer
     REPLACED = "replaced"  # epoch or generation changed under the reader
     WRITER_GONE = "writer gone"
-    BROKEN = "broken"  # an index out of range
+    BROKEN = "broken"  # an index or a size out of range
 
 
 class RingReader:
@@ -219,15 +219,20 @@ class RingReader:
             return None
         fence()
         at = self._memory.entry_offset(slot)
-        row = bytes(self._memory.segment.view[at : at + SLOT_ENTRY_BYTES])
-        pixels = self._memory.slots[slot].copy()
+        entry = unpack_entries(bytes(self._memory.segment.view[at : at + SLOT_ENTRY_BYTES]))[0]
+        size = entry.size_in(self.header)
+        width, height = size or (0, 0)
+        pixels = self._memory.slots[slot][:height, :width].copy()
         fence()
         if self._memory.sequence(slot) != before:
+            return None
+        if size is None:
+            self._ended = RingState.BROKEN
             return None
         # A reader that drew the frame of the epoch before would show the wrong face.
         if self._memory.word(EPOCH_OFFSET) != self.header.epoch:
             return None
-        return _frame(unpack_entries(row)[0], pixels)
+        return _frame(entry, pixels)
 
 
 def _frame(entry: SlotEntry, pixels: Pixels) -> Frame | None:

@@ -29,7 +29,7 @@ FORMAT_RGBA8 = 1  # straight alpha, sRGB
 BYTES_PER_PIXEL = 4
 
 _HEADER = struct.Struct("<8sIIQQIIIIIIQQQQI")
-_ENTRY = struct.Struct("<QQQqIIq16x")
+_ENTRY = struct.Struct("<QQQqIIqII8x")
 
 # Offsets of the fields that change while the ring lives, in bytes.
 EPOCH_OFFSET = 16
@@ -214,6 +214,18 @@ class SlotEntry:
     pts_us: int
     flags: int
     written_us: int  # monotonic clock of the writer's machine
+    width_px: int = 0  # of this frame, which lies in the slot's upper left; 0: the ring's own
+    height_px: int = 0
+
+    def size_in(self, header: Header) -> tuple[int, int] | None:
+        """(width, height) of this frame in px; None when a ring of this header cannot hold it."""
+        if self.width_px == 0 and self.height_px == 0:
+            return header.width_px, header.height_px
+        fits = (
+            MIN_FRAME_PX <= self.width_px <= header.width_px
+            and MIN_FRAME_PX <= self.height_px <= header.height_px
+        )
+        return (self.width_px, self.height_px) if fits else None
 
 
 def pack_entry(entry: SlotEntry) -> bytes:
@@ -226,12 +238,24 @@ def pack_entry(entry: SlotEntry) -> bytes:
         entry.flags,
         0,
         entry.written_us,
+        entry.width_px,
+        entry.height_px,
     )
 
 
 def unpack_entries(table: bytes | memoryview) -> list[SlotEntry]:
     """All rows of a slot table, or of a part of it, from a copy."""
     return [
-        SlotEntry(sequence, frame_id, line_id, pts_us, flags, written_us)
-        for sequence, frame_id, line_id, pts_us, flags, _, written_us in _ENTRY.iter_unpack(table)
+        SlotEntry(sequence, frame_id, line_id, pts_us, flags, written_us, width_px, height_px)
+        for (
+            sequence,
+            frame_id,
+            line_id,
+            pts_us,
+            flags,
+            _,
+            written_us,
+            width_px,
+            height_px,
+        ) in _ENTRY.iter_unpack(table)
     ]

@@ -11,7 +11,8 @@ import os
 import numpy as np
 
 from mien.protocol import shm
-from mien.protocol.errors import RingError
+from mien.protocol.errors import InvalidArgumentError, RingError
+from mien.protocol.limits import MIN_FRAME_PX
 from mien.protocol.ring_layout import (
     CLOSED_OFFSET,
     HEADER_BYTES,
@@ -49,6 +50,7 @@ class RingWriter:
         self._memory = Memory(segment, self.header)
         self._next_slot = 0
         self._open_slot: int | None = None
+        self._open_size = (0, 0)  # of the frame in work; 0: the ring's own
         self._frame_id = 0
 
     @property
@@ -61,14 +63,22 @@ class RingWriter:
         """Of the segment."""
         return self.geometry.size_bytes
 
-    def begin(self) -> Pixels:
-        """Opens the oldest slot and returns its pixels [H, W, 4] to draw into, in place."""
+    def begin(self, width_px: int | None = None, height_px: int | None = None) -> Pixels:
+        """Opens the oldest slot and returns its pixels [height, width, 4] to draw into, in place.
+
+        A frame smaller than the ring's own size lies in the slot's upper left: its rows are then
+        the ring's stride apart, so the array is not contiguous. Raises InvalidArgumentError for a
+        size that the ring cannot hold.
+        """
+        width, height = self._frame_size(width_px, height_px)
         slot = self._next_slot
         if self._open_slot is None:
             self._set_sequence(slot, self._memory.sequence(slot) + 1)
             fence()
             self._open_slot = slot
-        return self._memory.slots[slot]
+        own = (width, height) == (self.geometry.width_px, self.geometry.height_px)
+        self._open_size = (0, 0) if own else (width, height)
+        return self._memory.slots[slot][:height, :width]
 
     def commit(self, *, line_id: int, pts_us: int, flags: FrameFlag) -> tuple[int, int]:
         """Publishes the slot that `begin` opened. Returns (frame_id, slot)."""
@@ -83,13 +93,15 @@ class RingWriter:
 
     def abort(self) -> None:
         """Gives up the slot that `begin` opened: it holds no frame then."""
+        self._open_size = (0, 0)
         self._publish(self._taken_slot(), 0, 0, 0, FrameFlag(0))
 
     def write(
         self, pixels: Pixels, *, line_id: int, pts_us: int, flags: FrameFlag
     ) -> tuple[int, int]:
-        """Copies a frame [H, W, 4] into the ring. Returns (frame_id, slot)."""
-        np.copyto(self.begin(), pixels)
+        """Copies a frame [H, W, 4] of the ring's size or less into it. Returns (frame_id, slot)."""
+        height_px, width_px = pixels.shape[:2]
+        np.copyto(self.begin(width_px, height_px), pixels)
         return self.commit(line_id=line_id, pts_us=pts_us, flags=flags)
 
     def close(self) -> None:
@@ -99,6 +111,18 @@ class RingWriter:
         self._memory.set_word(CLOSED_OFFSET, 1)
         self._memory.segment.unlink()
         self._memory.close()
+
+    def _frame_size(self, width_px: int | None, height_px: int | None) -> tuple[int, int]:
+        ring = self.geometry
+        width = ring.width_px if width_px is None else width_px
+        height = ring.height_px if height_px is None else height_px
+        for side, most in ((width, ring.width_px), (height, ring.height_px)):
+            if not MIN_FRAME_PX <= side <= most:
+                raise InvalidArgumentError(
+                    f"a frame of {width}x{height} px does not go into a ring of "
+                    f"{ring.width_px}x{ring.height_px} px: a side has {MIN_FRAME_PX}..{most}"
+                )
+        return width, height
 
     def _taken_slot(self) -> int:
         if self._open_slot is None:
@@ -110,7 +134,9 @@ class RingWriter:
         self, slot: int, frame_id: int, line_id: int, pts_us: int, flags: FrameFlag
     ) -> None:
         sequence = self._memory.sequence(slot)
-        entry = SlotEntry(sequence, frame_id, line_id, pts_us, int(flags), monotonic_us())
+        entry = SlotEntry(
+            sequence, frame_id, line_id, pts_us, int(flags), monotonic_us(), *self._open_size
+        )
         at = self._memory.entry_offset(slot)
         # The sequence itself is stored last, by a single store.
         row = pack_entry(entry)[WORD_BYTES:]

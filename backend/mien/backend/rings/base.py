@@ -45,8 +45,13 @@ class Ring(Protocol):
     def geometry(self) -> Geometry:
         """Slots and picture size."""
 
-    def begin(self) -> Pixels:
-        """The next slot's pixels, to draw into in place; readers do not see them yet."""
+    def begin(self, size_px: int | None = None) -> Pixels:
+        """The next slot's pixels, to draw into in place; readers do not see them yet.
+
+        [size, size, 4], or the ring's own size without `size_px`. A smaller frame's rows lie the
+        ring's stride apart: not contiguous. Only for clients that announced `frame_sizes`.
+        Raises InvalidArgumentError for a size that the ring cannot hold.
+        """
 
     def commit(self, *, line_id: int, pts_us: int, flags: FrameFlag) -> tuple[int, int]:
         """Shows the slot that `begin` gave to readers. Returns (frame id, slot)."""

@@ -37,9 +37,9 @@ class MappedRing:
         """Slots and picture size."""
         return self._writer.geometry
 
-    def begin(self) -> Pixels:
+    def begin(self, size_px: int | None = None) -> Pixels:
         """The next slot's pixels, to draw into in place."""
-        self._open = self._writer.begin()
+        self._open = self._writer.begin(size_px, size_px)
         return self._open
 
     def commit(self, *, line_id: int, pts_us: int, flags: FrameFlag) -> tuple[int, int]:
@@ -57,7 +57,9 @@ class MappedRing:
         """Shows the last good pixels once more."""
         if self._good is None:
             return None
-        np.copyto(self.begin(), self._good)
+        height_px, width_px = self._good.shape[:2]
+        self._open = self._writer.begin(width_px, height_px)
+        np.copyto(self._open, self._good)
         return self.commit(line_id=line_id, pts_us=pts_us, flags=flags)
 
     def close(self) -> None:

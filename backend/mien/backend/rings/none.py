@@ -24,7 +24,7 @@ class NoRing:
         self._frames = 0
         self._pixels: Pixels = np.zeros((0, 0, 4), np.uint8)
 
-    def begin(self) -> Pixels:
+    def begin(self, size_px: int | None = None) -> Pixels:
         """Nothing to draw into."""
         return self._pixels
 
