@@ -208,7 +208,9 @@ def test_stats_tell_what_every_actor_costs(client):
     assert (hero.character_name, hero.client_name) == ("hero", "test")
     assert hero.frames >= 15 and 15 <= hero.fps <= 27
     assert 0 < hero.latency_p50_ms <= hero.latency_p95_ms < 1000
-    assert hero.state_bytes > 8 * 64 * 64 * 4
+    assert 0 < hero.state_bytes < 2_000_000  # its pictures are not in it
+    assert hero.ring_bytes > 8 * 64 * 64 * 4
+    assert (hero.rung, hero.size_px, hero.wanted_fps) == ("full", 64, 25.0)
     assert hero.ring_kind == "posix" or sys.platform == "win32"
     assert stats.sessions == 1 and stats.memory_bytes > 10_000_000
     assert 0 <= stats.cpu_fraction < 2

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from stage_helpers import wait_for
 
-from mien.backend.shot import Shot
 from mien.backend.clock import now_us
-from mien.backend.drawing import Canvas, DrawingThreads
+from mien.backend.drawing import Canvas, DrawingThreads, Job
 from mien.backend.rings import RingChooser, RingRequest
+from mien.backend.shot import Shot
 from mien.protocol import shm
 from mien.protocol.errors import RingError
 from mien.protocol.ring import Geometry, RingReader
@@ -35,6 +35,11 @@ def shot(flags=FrameFlag.IDLE, happenings=()):
     at = now_us()
     zeros = np.zeros(52, np.float32), np.zeros(6, np.float32)
     return Shot(*zeros, 0, 0, flags, at, at, tuple(happenings))
+
+
+def job(**fields):
+    one = shot(**fields)
+    return Job(one, None, one.due_us)
 
 
 @pytest.fixture
@@ -124,14 +129,14 @@ def test_a_broken_decoder_is_told_once_and_the_last_frame_is_held(canvas):
     painter = Painter()
     broken = canvas(painter)
     reader = RingReader.open(broken.ring.name, broken.ring.size_bytes, 1)
-    broken.draw(shot())
+    broken.draw(job())
 
     def explode():
         raise RuntimeError("boom")
 
     painter.before, painter.value = explode, 99
     for _ in range(5):
-        broken.draw(shot())
+        broken.draw(job())
     errors = [drawn.error for drawn in broken.seen if drawn.error]
     assert [str(error) for error in errors] == ["boom"]
     assert [bool(d.flags & FrameFlag.HELD) for d in broken.seen] == [False] + [True] * 5
@@ -149,7 +154,7 @@ def test_a_decoder_is_tried_again_and_its_next_trouble_is_news(canvas):
 
     actor = canvas(Painter(maybe), retry_us=0)
     for _ in range(3):
-        actor.draw(shot())
+        actor.draw(job())
     assert [bool(d.error) for d in actor.seen] == [True, False, True]
 
 
@@ -158,7 +163,7 @@ def test_what_happened_is_told_even_if_nothing_could_be_drawn(canvas):
         raise RuntimeError("boom")
 
     broken = canvas(Painter(explode))
-    broken.draw(shot(happenings=["the line began"]))
+    broken.draw(job(happenings=["the line began"]))
     (drawn,) = broken.seen
     assert drawn.frame_id == 0
     assert drawn.shot.happenings == ("the line began",)

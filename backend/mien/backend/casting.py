@@ -30,6 +30,7 @@ from mien.backend.workshop import Bench, Workshop
 from mien.models.motion.limits import PoseLimits
 from mien.protocol import control, shm
 from mien.protocol import control_pb2 as pb
+from mien.protocol.detail import of_message
 from mien.protocol.errors import (
     InternalError,
     InvalidArgumentError,
@@ -133,6 +134,8 @@ class Casting:
         if character is None:
             raise NotFoundError(f"character {body.character_id!r} was not loaded in this session")
         choice = None if body.no_frames else self._rings.choose(body.ring.kinds)
+        detail = of_message(body.detail)
+        shrinks = "frame_sizes" in session.capabilities
         size_px = body.ring.size_px or self._config.frame_px
         geometry = Geometry(body.ring.slots or self._config.ring_slots, size_px, size_px)
         actor_id = self._stage.reserve()
@@ -145,14 +148,23 @@ class Casting:
             lambda line_id: self._stage.line_over(actor_id, line_id),
         )
 
+        def give_up() -> None:
+            self._stage.give_up()
+            self._performance.post(lambda: self._performance.remove(actor_id), must=True)
+
         def prepare() -> Canvas:
             self._performance.wait_ready(_READY_TIMEOUT_S)
+            drawn_px = 0 if choice is None else size_px
+            self._performance.ask(
+                lambda: self._performance.admit(actor_id, detail, drawn_px, shrinks)
+            )
             retry_us = self._config.pacing.hold_retry_us
             if choice is None:
                 return Canvas(actor_id, NoDecoder(), NoRing(), news.shown, retry_us)
             decoder = self._models.decoder(character, size_px)
             ring = self._make_ring(choice, actor_id, geometry)
-            return Canvas(actor_id, decoder, ring, news.shown, retry_us)
+            cost = self._performance.steward.drew
+            return Canvas(actor_id, decoder, ring, news.shown, retry_us, cost)
 
         def enter(canvas: Canvas) -> control.ReplyBody:
             limits = PoseLimits.of(list(character.motion_limits))
@@ -179,10 +191,10 @@ class Casting:
                 prepare,
                 enter,
                 lambda canvas: canvas.retire(),
-                self._stage.give_up,
+                give_up,
             )
         except MienError:
-            self._stage.give_up()
+            give_up()
             raise
 
     # --- parts --------------------------------------------------------------------------------

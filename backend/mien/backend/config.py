@@ -38,6 +38,7 @@ class PlanConfig:
 
     every_us: int = 250_000  # the plan is made anew
     lanes_together: int = 8  # in one batch of motion, so that nobody waits long for another's
+    motion_us: float = 800_000.0  # of a second that the thread which moves everybody may take
     margin: float = 0.92  # of the budget that is planned for
     room_share: float = 0.85  # what a better rung must fit in
     patience_us: int = 2_000_000  # before a better rung is taken
@@ -50,7 +51,7 @@ class PlanConfig:
     least_trust: float = 0.15
     trust_falls: float = 0.9
     trust_grows: float = 0.03  # a second
-    starved_us: int = 150_000  # without a picture for this long an actor comes first
+    yields_us: int = 80_000  # how much later the less important count as due
 
 
 @dataclass(frozen=True)

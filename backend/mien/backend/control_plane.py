@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from mien.backend.casting import Casting
 from mien.backend.clock import now_us
 from mien.backend.config import DaemonConfig
+from mien.backend.figures import Figures
 from mien.backend.leases import Leases, Session
-from mien.backend.meters import ProcessMeter, quantile_ms
 from mien.backend.outbox import Answer, Errand, Outbox, Ticket
-from mien.backend.performance import ActorLook, Performance
+from mien.backend.performance import Performance
 from mien.backend.rings import RingChooser
+from mien.backend.scheduling.budget import Budget
 from mien.backend.stage import Stage
 from mien.protocol import control
 from mien.protocol import control_pb2 as pb
@@ -27,6 +28,7 @@ from mien.protocol.errors import InternalError, MienError, UnsupportedVersionErr
 from mien.protocol.limits import (
     CAPABILITIES,
     DEFAULT_FADE_MS,
+    DEFAULT_GAME_FPS,
     MAX_AUDIO_CHUNK_BYTES,
     MAX_CONTROL_BYTES,
     MAX_SLOTS,
@@ -70,7 +72,7 @@ class ControlPlane:
         self._performance = performance
         self._rings = rings
         self._stop = stop
-        self._process = ProcessMeter()
+        self._figures = Figures(config, leases, stage, casting, performance)
 
     def handle(self, routing: bytes, data: bytes, local: bool) -> None:
         """One message; `local` tells whether the peer is on this machine. Always answers."""
@@ -93,6 +95,7 @@ class ControlPlane:
         """Frees what belonged to clients that fell silent."""
         for session in self._leases.expire(now_us()):
             freed = self._stage.leave_all(session.key)
+            self._performance.steward.budgets.forget(session.key)
             _LOG.info("lease of %s ran out; %d actors freed", session.label, freed)
 
     def _answer(
@@ -103,6 +106,8 @@ class ControlPlane:
             return self._hello(body)
         session = self._leases.renew(key, now_us())
         match body:
+            case pb.SetBudget():
+                return self._set_budget(session, body)
             case pb.Heartbeat():
                 return pb.Ack()
             case pb.LoadCharacter():
@@ -162,6 +167,17 @@ class ControlPlane:
             max_frame_px=config.frame_px,
         )
 
+    def _set_budget(self, session: Session, body: pb.SetBudget) -> pb.BudgetSet:
+        names = ("cpu_fraction", "gpu_ms_per_frame", "game_fps")
+        given = {name: getattr(body, name) for name in names if body.HasField(name)}
+        force = self._performance.steward.budgets.wish(session.key, Budget(**given))
+        _LOG.info("budget of %s: %s", session.label, given or "as before")
+        return pb.BudgetSet(
+            cpu_fraction=1.0 if force.cpu_fraction is None else force.cpu_fraction,
+            gpu_ms_per_frame=force.gpu_ms_per_frame or 0.0,
+            game_fps=force.game_fps or DEFAULT_GAME_FPS,
+        )
+
     def _say(self, session: Session, body: pb.Say) -> pb.LineStarted:
         line = self._stage.say(self._stage.own(body.actor_id, session.key), body)
         return pb.LineStarted(line_id=line.line_id, credit_bytes=self._config.line_window_bytes)
@@ -201,55 +217,13 @@ class ControlPlane:
     def _stats(self, ticket: Ticket) -> pb.StatsReply | None:
         ids = [actor.actor_id for actor in self._stage]
         if not ids:
-            return self._figures({})
+            return self._figures.reply({})
 
         def look() -> None:
             looks = {actor_id: self._performance.look(actor_id) for actor_id in ids}
-            self._outbox.put(Errand(lambda: self._outbox.put(Answer(ticket, self._figures(looks)))))
+            self._outbox.put(
+                Errand(lambda: self._outbox.put(Answer(ticket, self._figures.reply(looks))))
+            )
 
         self._performance.post(look)
         return None
-
-    def _figures(self, looks: dict[int, ActorLook]) -> pb.StatsReply:
-        at_us = now_us()
-        reply = pb.StatsReply(
-            uptime_us=at_us - self._process.started_us,
-            cpu_fraction=self._process.cpu_fraction(),
-            memory_bytes=self._process.memory_bytes(),
-            sessions=len(self._leases),
-            characters=self._casting.characters,
-            motion=self._motion(),
-        )
-        for actor in self._stage:
-            look = looks.get(actor.actor_id, ActorLook(0, 0, 0))
-            figures = actor.canvas.meter.figures(at_us)
-            reply.actors.add(
-                actor_id=actor.actor_id,
-                character_name=actor.character_name,
-                client_name=actor.client_name,
-                fps=figures.fps,
-                frames=figures.frames,
-                dropped_frames=figures.dropped,
-                deadline_misses=figures.deadline_misses,
-                latency_p50_ms=figures.latency_p50_ms,
-                latency_p95_ms=figures.latency_p95_ms,
-                ring_kind=actor.ring_kind,
-                state_bytes=look.state_bytes,
-                line_id=look.line_id,
-                buffered_audio_us=look.buffered_audio_us,
-            )
-        return reply
-
-    def _motion(self) -> pb.MotionStats:
-        choice = self._config.motion
-        motion = pb.MotionStats(source=choice.source)
-        figures = self._performance.look_at_motion()
-        if figures is None:
-            return motion
-        motion.steps, motion.full_steps = figures.steps, figures.full_steps
-        motion.runtime = choice.runtime if figures.full_steps else ""
-        motion.step_drops = figures.step_drops
-        motion.reduced_blocks, motion.late_blocks = figures.reduced_blocks, figures.late_blocks
-        motion.batch_p50_ms = quantile_ms(figures.batch_us, 0.5)
-        motion.batch_p95_ms = quantile_ms(figures.batch_us, 0.95)
-        return motion

@@ -1,25 +1,27 @@
 """Motion to pixels in the ring, on a few threads of its own.
 
-Knows one actor's decoder and ring (`Canvas`), and how to share threads so that an actor whose
-decoder is slow or broken takes time from nobody else: it has one frame in work and one waiting at
-most, skips what it cannot draw, and all slow actors share one thread of their own. Refuses to know
-lines, clients and sockets.
+Knows one actor's decoder and ring (`Canvas`), what a picture costs, and how to share threads: by
+deadline, where the less important yield a little. An actor whose decoder is slow or broken takes
+time from nobody else: it has one frame in work and one waiting at most, skips what it cannot draw,
+and all slow actors share one thread of their own. Refuses to know lines, clients and sockets.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from mien.backend.shot import Shot
 from mien.backend.clock import now_us
 from mien.backend.config import FRAME_US
 from mien.backend.meters import ActorMeter
 from mien.backend.rings.base import Pixels, Ring
+from mien.backend.shot import Shot
 from mien.models.motion.types import F32
 from mien.protocol.wire import FrameFlag
 
@@ -31,7 +33,7 @@ class Decoder(Protocol):
     """`mien.models.codec.Decoder`, as far as it is used here."""
 
     def decode(self, dynamics: F32, pose: F32, out: Pixels | None = None) -> Pixels:
-        """Draws dynamics [52] and pose [6] into `out` [H, W, 4]."""
+        """Draws dynamics [52] and pose [6] into `out` [H, W, 4], at that size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,17 @@ class Drawn:
     error: Exception | None = None  # to be told; only the first of a row
 
 
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A shot for a canvas, and how large it is wanted."""
+
+    shot: Shot
+    size_px: int | None  # None: the ring's own
+    turn_us: int  # smaller goes first
+
+
 Report = Callable[[Drawn], None]
+Cost = Callable[[int, float], None]  # size px, microseconds of a core
 
 
 class Full(Exception):
@@ -56,15 +68,22 @@ class Canvas:
     """One actor's decoder, ring and figures. One thread draws at a time."""
 
     def __init__(
-        self, actor_id: int, decoder: Decoder, ring: Ring, report: Report, retry_us: int
+        self,
+        actor_id: int,
+        decoder: Decoder,
+        ring: Ring,
+        report: Report,
+        retry_us: int,
+        cost: Cost = lambda size_px, us: None,
     ) -> None:
         self.actor_id = actor_id
         self.ring = ring
         self.decoder = decoder
         self.meter = ActorMeter()
         self.busy = False
-        self._waiting: Shot | None = None
+        self._waiting: Job | None = None
         self._report = report
+        self._cost = cost
         self._retry_us = retry_us
         self._mean_us = 0.0
         self._in_trouble = False
@@ -84,13 +103,14 @@ class Canvas:
             if not self.busy:
                 self.ring.close()
 
-    def draw(self, shot: Shot) -> None:
+    def draw(self, job: Job) -> None:
         """Draws and shows one frame, or shows the last good one if that fails."""
         started_us = now_us()
+        shot = job.shot
         held = bool(shot.flags & FrameFlag.HELD) or started_us < self._hold_until_us
         error: Exception | None = None
         try:
-            drawn = self._hold(shot) if held else self._decode(shot)
+            drawn = self._hold(shot) if held else self._decode(job)
         except Exception as raised:  # whatever a decoder throws must not stop the stage
             error = self._trouble(raised, started_us)
             drawn = self._hold(shot)
@@ -100,8 +120,8 @@ class Canvas:
         if not held:
             self._mean_us += _SLOW_SHARE * (now_us() - started_us - self._mean_us)
 
-    def accept(self, shot: Shot) -> Shot | None:
-        """Takes a shot in: it may begin (it is returned), waits, or raises `Full`.
+    def accept(self, job: Job) -> Job | None:
+        """Takes a job in: it may begin (it is returned), waits, or raises `Full`.
 
         A tick that makes motion for two frames takes longer than one that makes none; waiting
         evens that out. Slow actors let nothing wait: it would only be late.
@@ -109,25 +129,27 @@ class Canvas:
         with self._lock:
             if not self.busy:
                 self.busy = True
-                return shot
+                return job
             if self.slow or self._waiting is not None:
                 raise Full
-            self._waiting = shot
+            self._waiting = job
             return None
 
-    def done(self) -> Shot | None:
+    def done(self) -> Job | None:
         """The frame in work is finished; returns the one that waits, which is now in work."""
         with self._lock:
-            shot, self._waiting = self._waiting, None
-            if shot is not None and not self._retired:
-                return shot
+            job, self._waiting = self._waiting, None
+            if job is not None and not self._retired:
+                return job
             self.busy = False
             if self._retired:
                 self.ring.close()
             return None
 
-    def _decode(self, shot: Shot) -> Drawn:
-        pixels = self.ring.begin()
+    def _decode(self, job: Job) -> Drawn:
+        shot = job.shot
+        pixels = self.ring.begin(job.size_px)
+        began_ns = time.thread_time_ns()
         try:
             drawn = self.decoder.decode(shot.dynamics, shot.pose, out=pixels)
             if drawn is not pixels:
@@ -136,6 +158,7 @@ class Canvas:
             self.ring.abort()
             raise
         self._in_trouble = False
+        self._cost(len(pixels), (time.thread_time_ns() - began_ns) / 1000)
         frame_id, slot = self.ring.commit(
             line_id=shot.line_id, pts_us=shot.pts_us, flags=shot.flags
         )
@@ -155,7 +178,7 @@ class Canvas:
         return error if news else None
 
     def _count(self, shot: Shot, at_us: int) -> None:
-        missed = at_us > shot.due_us + FRAME_US
+        missed = at_us > shot.due_us + shot.patience_us
         self.meter.wrote(at_us, at_us - min(shot.heard_us, shot.due_us), missed)
         _LOG.debug("actor %d line %d pts %d", self.actor_id, shot.line_id, shot.pts_us)
 
@@ -164,8 +187,9 @@ class DrawingThreads:
     """A few threads that draw, and one more that all slow actors share, in turn."""
 
     def __init__(self, threads: int) -> None:
-        self._quick: _Jobs = queue.SimpleQueue()
-        self._slow: _Jobs = queue.SimpleQueue()
+        self._quick: _Jobs = queue.PriorityQueue()
+        self._slow: _Jobs = queue.PriorityQueue()
+        self._count = itertools.count()
         rows = [self._quick] * threads + [self._slow]
         self._threads = [
             threading.Thread(target=self._run, args=(row,), name=f"mien-draw-{i}", daemon=True)
@@ -174,31 +198,38 @@ class DrawingThreads:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, canvas: Canvas, shot: Shot) -> bool:
-        """Has the shot drawn; False if the actor has too many in work already."""
+    def submit(
+        self, canvas: Canvas, shot: Shot, size_px: int | None = None, turn_us: int | None = None
+    ) -> bool:
+        """Has the shot drawn; False if the actor has too many in work already.
+
+        Smaller `turn_us` go first; None: when the shot is due.
+        """
         try:
-            begins = canvas.accept(shot)
+            begins = canvas.accept(Job(shot, size_px, shot.due_us if turn_us is None else turn_us))
         except Full:
             return False
         if begins is not None:
             self._put(canvas, begins)
         return True
 
-    def _put(self, canvas: Canvas, shot: Shot) -> None:
-        (self._slow if canvas.slow else self._quick).put((canvas, shot))
+    def _put(self, canvas: Canvas, job: Job) -> None:
+        row = self._slow if canvas.slow else self._quick
+        row.put((job.turn_us, next(self._count), (canvas, job)))
 
     def close(self) -> None:
         """Finishes what is in work and ends the threads; a decoder that hangs is left behind."""
         for thread in self._threads:
-            (self._slow if thread is self._threads[-1] else self._quick).put(None)
+            row = self._slow if thread is self._threads[-1] else self._quick
+            row.put((_LAST_US, next(self._count), None))
         for thread in self._threads:
             thread.join(timeout=2.0)
 
     def _run(self, jobs: _Jobs) -> None:
-        while (job := jobs.get()) is not None:
-            canvas, shot = job
+        while (work := jobs.get()[2]) is not None:
+            canvas, job = work
             try:
-                canvas.draw(shot)
+                canvas.draw(job)
             except Exception:  # a ring that fails: nothing left to hold, the log must tell
                 _LOG.exception("actor %d: its ring failed", canvas.actor_id)
             finally:
@@ -207,4 +238,5 @@ class DrawingThreads:
                     self._put(canvas, following)
 
 
-_Jobs = queue.SimpleQueue[tuple[Canvas, Shot] | None]
+_LAST_US = 2**62
+_Jobs = queue.PriorityQueue[tuple[int, int, tuple[Canvas, Job] | None]]

@@ -91,9 +91,17 @@ class LaneBuckets:
         if with_steps is not None:
             self._generator = with_steps(steps)
 
-    def step(self, feeds: Mapping[Lane, Feed]) -> dict[Lane, Block | Exception]:
+    def step(
+        self, feeds: Mapping[Lane, Feed], steps: Mapping[Lane, int] | None = None
+    ) -> dict[Lane, Block | Exception]:
         """One block for every lane in `feeds`, a batch a bucket."""
         results: dict[Lane, Block | Exception] = {}
+        if steps:
+            for count in sorted(set(steps.values())):
+                self.take_steps(count)
+                mine = {lane: feed for lane, feed in feeds.items() if steps.get(lane) == count}
+                results.update(self.step(mine))
+            return results
         for bucket in sorted({lane.bucket for lane in feeds}):
             mine = {lane: feed for lane, feed in feeds.items() if lane.bucket == bucket}
             results.update(self._step_bucket(bucket, mine))

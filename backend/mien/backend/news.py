@@ -11,10 +11,10 @@ from functools import partial
 
 import numpy as np
 
-from mien.backend.shot import Happening, Shot
 from mien.backend.drawing import Drawn
 from mien.backend.line import Line
 from mien.backend.outbox import DataOut, Errand, Outbox
+from mien.backend.shot import Happening, Shot
 from mien.protocol import wire
 from mien.protocol.limits import DATA_VERSION
 
@@ -86,9 +86,7 @@ class News:
 
     def _send_curves(self, shot: Shot, frame_id: int, flags: int) -> None:
         values = np.concatenate([shot.dynamics, shot.pose]).astype("<f4").tobytes()
-        head = wire.Curves(
-            DATA_VERSION, self._actor_id, frame_id, shot.pts_us, shot.line_id, flags
-        )
+        head = wire.Curves(DATA_VERSION, self._actor_id, frame_id, shot.pts_us, shot.line_id, flags)
         self._outbox.put(DataOut(self._session, head, values, losable=True))
 
     def _send(self, message: wire.DaemonMessage) -> None:

@@ -1,9 +1,10 @@
 """The performance thread: all actors, frame by frame, on time.
 
-Knows the loop: sleep until the next actor is due or a command comes, plan, step all due actors'
-motion as one batch, hand the shots to the drawing threads, tell what happened. It owns the
-generator, the lanes and the actors, and nobody else touches them; other threads ask through the
-methods marked so, which only leave a note. Refuses to know sockets and sessions.
+Knows the loop: sleep until the next actor is due or a command comes, step the motion of the most
+urgent actors in batches that keep nobody waiting long, hand the shots to the drawing threads, have
+the steward make its plan. It owns the generator, the lanes and the actors, and nobody else touches
+them; other threads ask through the methods marked so, which only leave a note. Refuses to know
+sockets and sessions.
 """
 
 from __future__ import annotations
@@ -15,45 +16,44 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mien.backend.actor import Actor
 from mien.backend.clock import now_us
 from mien.backend.config import FRAME_US, DaemonConfig
 from mien.backend.drawing import Canvas, DrawingThreads
-from mien.backend.lanes import Lane, LaneBuckets
 from mien.backend.line import Line
 from mien.backend.modelset import ModelSet
-from mien.backend.motion import steps_of
+from mien.backend.motion_batches import MotionBatches, MotionFigures
 from mien.backend.news import News, held_message
-from mien.backend.steps import StepBudget, StepFigures
+from mien.backend.performer import Performer
+from mien.backend.scheduling.budget import Budget
+from mien.backend.scheduling.rungs import Rung, Wish
+from mien.backend.scheduling.steward import Steward
 from mien.models.motion.limits import PoseLimits
-from mien.models.motion.types import MotionGenerator
 from mien.protocol import wire
+from mien.protocol.detail import Detail
 from mien.protocol.errors import MienError, NotFoundError, ResourceExhaustedError
 from mien.protocol.limits import DEFAULT_FADE_MS
 
 _LOG = logging.getLogger(__name__)
 _MAX_NOTES = 65_536
-
-
-@dataclass
-class Performer:
-    """An actor with its lane, its canvas and whom to tell."""
-
-    actor: Actor
-    canvas: Canvas
-    lane: Lane
-    news: News
-    reported_nan: int = 0
+_ANSWER_S = 10.0
 
 
 @dataclass(frozen=True)
 class ActorLook:
     """What Stats says of an actor beyond its meter."""
 
-    line_id: int
-    buffered_audio_us: int
-    state_bytes: int
+    line_id: int = 0
+    buffered_audio_us: int = 0
+    state_bytes: int = 0
+    lead_us: int = 0
+    rung: Rung | None = None
+    wish: Wish | None = None
+    detail: Detail | None = None
+    degradations: int = 0
+    recoveries: int = 0
 
 
 class Performance:
@@ -68,6 +68,7 @@ class Performance:
         self._performers: dict[int, Performer] = {}
         self._ready = threading.Event()
         self._failure: Exception | None = None
+        self.steward = Steward(config.plan, Budget(config.cpu_fraction))
         self._thread = threading.Thread(target=self._run, name="mien-performance", daemon=True)
 
     # --- for other threads ------------------------------------------------------------------
@@ -99,6 +100,26 @@ class Performance:
             self._notes.append(note)
             self._bell.notify()
 
+    def ask(self, note: Callable[[], None]) -> None:
+        """Has `note` run on the performance thread and waits; raises what it raises.
+
+        For threads that may wait. Raises ResourceExhaustedError when there is no answer.
+        """
+        done, raised = threading.Event(), list[Exception]()
+
+        def run() -> None:
+            try:
+                note()
+            except Exception as error:  # handed to who asked
+                raised.append(error)
+            done.set()
+
+        self.post(run)
+        if not done.wait(_ANSWER_S):
+            raise ResourceExhaustedError("the daemon is overloaded: try again")
+        if raised:
+            raise raised[0]
+
     def heard(self, actor_id: int) -> None:
         """New audio came for a line that waits for it."""
         self.post(lambda: self._heard(actor_id))
@@ -106,16 +127,34 @@ class Performance:
     # --- notes: these run on the performance thread -------------------------------------------
 
     def add(self, canvas: Canvas, news: News, seed: int, limits: PoseLimits) -> None:
-        """A new actor begins to idle."""
-        actor = Actor(canvas.actor_id, self._generator, self._config.pacing, seed, now_us(), limits)
-        lane = self._lanes.take(seed)
-        self._performers[canvas.actor_id] = Performer(actor, canvas, lane, news)
+        """An actor that was admitted begins to idle."""
+        at_us, actor_id = now_us(), canvas.actor_id
+        part = self.steward.plan.part(actor_id)
+        if part is None:  # despawned before it began
+            canvas.retire()
+            return
+        pacing, generator = self._config.pacing, self._motion.generator
+        actor = Actor(actor_id, generator, pacing, seed, at_us, limits)
+        lane = self._motion.lanes.take(seed)
+        performer = Performer(actor, canvas, lane, news, part, part.detail)
+        performer.follow()
+        self._performers[actor_id] = performer
+        self.steward.hurry(at_us)
+
+    def admit(self, actor_id: int, detail: Detail, most_px: int, shrinks: bool) -> None:
+        """A place in the plan. Raises StageFullError.
+
+        `most_px`: of its ring; `shrinks`: its client can show smaller pictures too.
+        """
+        self.steward.admit(actor_id, detail, most_px, shrinks)
 
     def remove(self, actor_id: int) -> None:
-        """The actor is gone; its ring with it."""
+        """The actor is gone; its place, its lane and its ring with it."""
+        if self.ready:
+            self.steward.plan.leave(actor_id)
         performer = self._performers.pop(actor_id, None)
         if performer is not None:
-            self._lanes.give_back(performer.lane)
+            self._motion.lanes.give_back(performer.lane)
             performer.canvas.retire()
 
     def actor(self, actor_id: int) -> Actor:
@@ -139,24 +178,41 @@ class Performance:
         """Ends what an actor says. Returns (line, pts), 0 if nothing was said."""
         return self.actor(actor_id).interrupt(fade_us)
 
-    def look_at_motion(self) -> StepFigures | None:
+    def detail(self, actor_id: int, detail: Detail) -> None:
+        """How much of an actor is seen from now on."""
+        performer = self._performers.get(actor_id)
+        if performer is not None:
+            performer.wished = detail
+            if detail.visible != performer.detail.visible:
+                performer.wish(self.steward, now_us(), at_once=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the models are there. From any thread."""
+        return self._ready.is_set() and self._failure is None
+
+    def look_at_motion(self) -> MotionFigures | None:
         """Figures of what moves all actors; None before there is anything. From any thread."""
-        return self._budget.figures() if self._ready.is_set() and self._failure is None else None
+        return self._motion.figures() if self.ready else None
 
     def look(self, actor_id: int) -> ActorLook:
         """Figures of one actor."""
         performer = self._performers.get(actor_id)
         if performer is None:
-            return ActorLook(0, 0, 0)
-        lines = performer.actor.lines
+            return ActorLook()
+        actor, part = performer.actor, performer.part
         decoder_bytes = getattr(performer.canvas.decoder, "state_bytes", 0)
+        waiting = sum(line.buffered_bytes for line in actor.lines)
         return ActorLook(
-            performer.actor.line.line_id if performer.actor.line else 0,
-            sum(line.buffered_us for line in lines),
-            self._lanes.lane_bytes
-            + performer.canvas.ring.size_bytes
-            + sum(line.buffered_bytes for line in lines)
-            + int(decoder_bytes),
+            actor.line.line_id if actor.line else 0,
+            sum(line.buffered_us for line in actor.lines),
+            self._motion.lanes.lane_bytes + waiting + int(decoder_bytes),
+            actor.lead_us,
+            part.rung,
+            part.wish,
+            performer.detail,
+            part.degradations,
+            part.recoveries,
         )
 
     def _heard(self, actor_id: int) -> None:
@@ -172,10 +228,10 @@ class Performance:
         sys.setswitchinterval(0.001)
         try:
             self._models.warm()
-            self._generator: MotionGenerator = self._models.generator(self._config.motion)
-            self._lanes = LaneBuckets(self._generator)
-            self._lanes.warm()
-            self._budget = StepBudget(steps_of(self._generator), self._config.steps)
+            generator = self._models.generator(self._config.motion)
+            self._motion = MotionBatches(generator, self.steward)
+            self.steward.begin(self._motion.full_steps, generator.block_frames)
+            self._motion.warm(self._config.plan.lanes_together)
             self._drawing = DrawingThreads(self._config.decode_threads)
         except Exception as error:  # told to everyone who wants an actor
             _LOG.exception("the models cannot be loaded")
@@ -186,12 +242,12 @@ class Performance:
         gc.collect()
         gc.freeze()
         self._ready.set()
-        words = self._config.motion.words(self._generator)
+        words = self._config.motion.words(generator)
         _LOG.info("models ready: %s, motion by %s", self._models.profile, words)
         try:
             while self._wait():
                 self._run_notes()
-                self._tick(now_us())
+                self._tick()
         finally:
             self._drawing.close()
             for actor_id in list(self._performers):
@@ -201,8 +257,10 @@ class Performance:
         """Sleeps until something is due; False when it is time to stop."""
         with self._bell:
             if not self._notes and not self._stopping:
-                due_us = min((p.actor.due_us for p in self._performers.values()), default=None)
-                timeout_s = None if due_us is None else max(due_us - now_us(), 0) / 1e6
+                due = [us for p in self._performers.values() if (us := p.due_us) is not None]
+                if self._performers:
+                    due.append(self.steward.next_us)
+                timeout_s = max(min(due) - now_us(), 0) / 1e6 if due else None
                 if timeout_s != 0:
                     self._bell.wait(timeout_s)
             return not self._stopping
@@ -217,19 +275,46 @@ class Performance:
             except Exception:  # notes answer for their own errors; this one did not
                 _LOG.exception("a command failed")
 
-    def _tick(self, at_us: int) -> None:
-        due = [p for p in self._performers.values() if p.actor.due_us <= at_us]
-        for performer in due:
-            self._guard(performer, at_us, lambda p: p.actor.plan(at_us))
-        while due:
-            hungry = [p for p in due if self._guard(p, at_us, _wants_block)]
+    def _tick(self) -> None:
+        """Everything that is due, the most urgent first."""
+        hungry: list[Performer] = []
+        while not self._stopping:
+            at_us = now_us()
+            self._dispatch(at_us)
+            ready = [p for p in self._performers.values() if p.wants_motion(at_us)]
+            for performer in ready:
+                if performer not in hungry:
+                    self._guard(performer, at_us, partial(_plan, at_us))
             # Who has its frame gets it drawn at once: nobody waits for one that catches up.
-            for performer in sorted((p for p in due if p not in hungry), key=_due_us):
-                self._guard(performer, at_us, self._mind_line)
-                self._guard(performer, at_us, self._dispatch)
-            if hungry:
-                self._step(hungry, at_us)
-            due = hungry
+            candidates = dict.fromkeys((*hungry, *ready))
+            hungry = [p for p in candidates if self._alive(p) and self._feed(p, at_us)]
+            self._mind_plan(at_us)
+            if not hungry:
+                return
+            self._step(self._most_urgent(hungry), at_us)
+            self._run_notes()
+
+    def _alive(self, performer: Performer) -> bool:
+        return self._performers.get(performer.actor.actor_id) is performer
+
+    def _feed(self, performer: Performer, at_us: int) -> bool:
+        """Takes the frames that there are for this tick; whether it needs another block."""
+        if self._guard(performer, at_us, _wants_block):
+            return True
+        self._guard(performer, at_us, Performer.mind_line)
+        self._guard(performer, at_us, Performer.take_frame)
+        self._guard(performer, at_us, lambda p: p.dispatch(self._drawing, at_us))
+        return False
+
+    def _dispatch(self, at_us: int) -> None:
+        """Hands on the pictures whose time has come."""
+        for performer in self._performers.values():
+            self._guard(performer, at_us, lambda p: p.dispatch(self._drawing, at_us))
+
+    def _most_urgent(self, hungry: list[Performer]) -> list[Performer]:
+        """As many as one batch may hold without keeping the others waiting long."""
+        ordered = sorted(hungry, key=lambda p: p.urgency_us)
+        return ordered[: self._config.plan.lanes_together]
 
     @staticmethod
     def _guard(
@@ -243,32 +328,29 @@ class Performance:
             performer.actor.put_off(at_us + FRAME_US)
             return None
 
-    def _step(self, hungry: list[Performer], at_us: int) -> None:
-        for performer in hungry:
-            seed, performer.actor.reset_seed = performer.actor.reset_seed, None
-            if seed is not None:
-                self._lanes.reset(performer.lane, seed)
-        feeds = {p.lane: p.actor.script.feed(p.actor.clock_frame) for p in hungry}
-        began_us = now_us()
-        made = self._lanes.step(feeds)
-        self._count(hungry, began_us)
-        for performer in hungry:
+    def _step(self, group: list[Performer], at_us: int) -> None:
+        """A block of motion for each of a group."""
+        made = self._motion.step(group)
+        for performer in group:
             block = made[performer.lane]
             if isinstance(block, Exception):
                 self._fail(performer, block, at_us)
             else:
                 performer.actor.script.give(block)
 
-    def _count(self, hungry: list[Performer], began_us: int) -> None:
-        """Has the cost of a batch weighed, and other steps taken if need be."""
-        at_us = now_us()
-        limit_us = at_us - self._config.steps.late_us
-        late = sum(p.actor.shown_due_us < limit_us for p in hungry)
-        before = self._budget.steps
-        steps = self._budget.spent(at_us, at_us - began_us, len(hungry), late)
-        if steps is not None:
-            _LOG.info("motion takes %d denoising steps instead of %s", steps, before)
-            self._lanes.take_steps(steps)
+    def _mind_plan(self, at_us: int) -> None:
+        if not self._performers or at_us < self.steward.next_us:
+            return
+        top = max(p.detail.priority for p in self._performers.values())
+        for performer in self._performers.values():
+            self.steward.saw(*performer.news_of_pictures())
+            performer.wish(self.steward, at_us)
+            less = performer.detail.priority < top
+            performer.yields_us = self._config.plan.yields_us if less else 0
+        for part, fewer_steps in self.steward.mind(at_us):
+            self._motion.step_drops += fewer_steps
+            if part.actor_id in self._performers:  # else it is still being made
+                self._performers[part.actor_id].follow()
 
     def _fail(self, performer: Performer, error: Exception, at_us: int) -> None:
         actor = performer.actor
@@ -276,34 +358,10 @@ class Performance:
             _LOG.error("actor %d has no motion; held", actor.actor_id, exc_info=error)
             performer.news.error(0, wire.DataErrorCode.INTERNAL, held_message(error))
 
-    def _dispatch(self, performer: Performer) -> None:
-        actor = performer.actor
-        shot = actor.take_shot()
-        if shot is not None and not self._drawing.submit(performer.canvas, shot):
-            actor.lost(shot)
-            self._tell(performer)
-        performer.canvas.meter.dropped = actor.dropped
 
-    def _tell(self, performer: Performer) -> None:
-        happenings, performer.actor.happenings = performer.actor.happenings, []
-        performer.news.happened(happenings)
-
-    def _mind_line(self, performer: Performer) -> None:
-        line = performer.actor.line
-        if line is None:
-            return
-        if line.not_finite and performer.reported_nan != line.line_id:
-            performer.reported_nan = line.line_id
-            # Line 0: a notice, not the end of the line.
-            text = f"line {line.line_id}: samples that are not numbers are taken as silence"
-            performer.news.error(0, wire.DataErrorCode.INVALID, text)
-        if line.credit_due:
-            performer.news.credit(line)
+def _plan(at_us: int, performer: Performer) -> None:
+    performer.actor.plan(at_us)
 
 
 def _wants_block(performer: Performer) -> bool:
     return performer.actor.wants_block()
-
-
-def _due_us(performer: Performer) -> int:
-    return performer.actor.due_us

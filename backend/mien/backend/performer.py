@@ -10,12 +10,12 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from mien.backend.actor import Actor
-from mien.backend.config import FRAME_US
 from mien.backend.drawing import Canvas, DrawingThreads
 from mien.backend.lanes import Lane
 from mien.backend.news import News
 from mien.backend.scheduling.plan import Part
 from mien.backend.scheduling.rungs import Rung
+from mien.backend.scheduling.steward import Steward
 from mien.backend.shot import Shot
 from mien.backend.shutter import Shutter
 from mien.protocol import wire
@@ -23,8 +23,6 @@ from mien.protocol.detail import Detail
 
 _KEPT_FREE = 3  # slots of a ring: being written, being read, the newest
 _MOST_WAITING = 16
-
-Urgency = tuple[bool, int, int]
 
 
 @dataclass(eq=False)
@@ -36,13 +34,13 @@ class Performer:
     lane: Lane
     news: News
     part: Part
-    detail: Detail
-    most_px: int  # of its pictures
-    shrinks: bool  # whether its client can show pictures smaller than that
+    detail: Detail  # as the plan heeds it
+    wished: Detail | None = None  # newer
+    yields_us: int = 0  # to the more important
     shutter: Shutter = field(default_factory=Shutter)
     reported_nan: int = 0
-    shown_us: int = 0  # when a picture was last handed on
     skipped: int = 0  # shots without a picture, since the actor is not drawn
+    _counted: tuple[int, int] = (0, 0)
     _waiting: deque[Shot] = field(default_factory=deque)
 
     @property
@@ -62,14 +60,27 @@ class Performer:
         """Whether its next frame of motion is due."""
         return self.rung.moves and self.actor.due_us <= at_us
 
-    def urgency(self, at_us: int, starved_us: int) -> Urgency:
-        """Who comes first; smallest first: starved, important, early."""
-        return (not self.starved(at_us, starved_us), -self.part.priority, self.actor.due_us)
+    @property
+    def urgency_us(self) -> int:
+        """Who comes first, smallest first: by deadline, but the less important yield a little."""
+        return self.actor.due_us + self.yields_us
 
-    def starved(self, at_us: int, starved_us: int) -> bool:
-        """Whether it should have had a picture long since."""
-        patience_us = max(starved_us, self.shutter.interval_us + FRAME_US)
-        return self.rung.draws and self.shown_us + patience_us < at_us
+    def wish(self, steward: Steward, at_us: int, *, at_once: bool = False) -> None:
+        """Has the plan heed the newest wish: no more often than plans are made.
+
+        `at_once`: whether the actor is seen changed, and somebody is looking.
+        """
+        if self.wished is None or (at_us < steward.next_us and not at_once):
+            return
+        self.detail, self.wished = self.wished, None
+        steward.wish(self.part, self.detail, at_us)
+        self.follow()
+
+    def news_of_pictures(self) -> tuple[int, int]:
+        """How many were shown, and came late or never, since this was asked before."""
+        new = self.canvas.meter.frames, self.canvas.meter.deadline_misses + self.actor.dropped
+        before, self._counted = self._counted, new
+        return new[0] - before[0], new[1] - before[1]
 
     def follow(self) -> None:
         """Does as the rung says, after it changed."""
@@ -95,13 +106,12 @@ class Performer:
         while len(self._waiting) > _MOST_WAITING:
             self._lose(self._waiting.popleft())
 
-    def dispatch(self, drawing: DrawingThreads, at_us: int, starved_us: int) -> None:
+    def dispatch(self, drawing: DrawingThreads, at_us: int) -> None:
         """Hands on what may be drawn by now."""
         while self._waiting and self._waiting[0].release_us <= at_us:
             shot = self._waiting.popleft()
-            urgent = self.starved(at_us, starved_us)
-            self.shown_us = at_us
-            if not drawing.submit(self.canvas, shot, self.rung.size_px, urgent, self.part.priority):
+            turn_us = shot.due_us + self.yields_us
+            if not drawing.submit(self.canvas, shot, self.rung.size_px, turn_us):
                 self._lose(shot)
         self.canvas.meter.dropped = self.actor.dropped
 

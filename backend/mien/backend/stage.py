@@ -19,6 +19,7 @@ from mien.backend.news import News
 from mien.backend.performance import Performance
 from mien.backend.ring_journal import RingJournal
 from mien.protocol import control_pb2 as pb
+from mien.protocol.detail import Detail
 from mien.protocol.errors import (
     InvalidArgumentError,
     NotFoundError,
@@ -43,6 +44,7 @@ class StagedActor:
     news: News
     lines: dict[int, Line] = field(default_factory=dict)  # not over yet
     last_line_id: int = 0
+    detail: Detail | None = None  # on its way to the performance
 
 
 class Stage:

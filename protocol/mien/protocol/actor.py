@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from mien.protocol import control, wire
@@ -61,7 +61,7 @@ class SpawnOptions:
     seed: int = 0
     curves: bool = False
     frames: bool = True
-    detail: Detail = Detail()
+    detail: Detail = field(default_factory=Detail)
 
 
 class Stage(Protocol):

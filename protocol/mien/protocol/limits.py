@@ -4,14 +4,9 @@ from __future__ import annotations
 
 PROTOCOL_VERSION = 1
 DATA_VERSION = 1  # of the data plane's headers
-CAPABILITIES = (
-    "curves",
-    "no_frames",
-    "detail",
-    "budget",
-    "lead",
-)  # optional behaviour that this release's daemon has
-CLIENT_CAPABILITIES = ("frame_sizes",)  # what this release's client understands of it, in Hello
+# Optional behaviour: of this release's daemon, and of it what its client understands (Hello).
+CAPABILITIES = ("curves", "no_frames", "detail", "budget", "lead", "frame_sizes")
+CLIENT_CAPABILITIES = ("frame_sizes",)
 
 KIB = 1024
 MIB = 1024 * KIB

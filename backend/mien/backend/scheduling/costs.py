@@ -65,7 +65,9 @@ class CostTable:
             self._decode.setdefault(size_px, _Mean(us)).add(us)
 
     def decode_us(self, size_px: int) -> float:
-        """Of a picture; what was never drawn is judged by its neighbours."""
+        """Of a picture; what was never drawn is judged by its neighbours. None is free."""
+        if not size_px:
+            return 0.0
         with self._lock:
             known = {size: mean.value for size, mean in self._decode.items()}
         return _interpolated(known, size_px)

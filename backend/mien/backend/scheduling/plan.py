@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mien.backend.config import PlanConfig
 from mien.backend.scheduling.costs import CostTable
 from mien.backend.scheduling.rungs import BLOCK_FPS, Rung, Wish, ladder_of
+from mien.backend.scheduling.wishes import wish_of
 from mien.protocol import control_pb2 as pb
+from mien.protocol.detail import Detail
 
 
 @dataclass(eq=False)
@@ -25,9 +27,10 @@ class Part:
     """One actor in the plan."""
 
     actor_id: int
+    detail: Detail
+    most_px: int  # of its pictures
+    shrinks: bool  # whether its client can show smaller ones
     wish: Wish
-    priority: int = 0
-    distance_m: float = 0.0
     at: int = 0  # the rung, counted from the best
     degradations: int = 0
     recoveries: int = 0
@@ -46,8 +49,12 @@ class Part:
         """All its rungs, best first."""
         return self._ladder
 
-    def aim(self, wish: Wish, full_steps: int | None) -> None:
+    def aim(self, detail: Detail, full_steps: int | None) -> None:
         """Another wish: the actor stays on the rung of the same kind, as far as there is one."""
+        self.detail = detail
+        wish = wish_of(detail, self.most_px, self.shrinks, self.wish.size_px)
+        if wish == self.wish and self._ladder:
+            return
         kind = self.rung.kind if self._ladder else pb.RUNG_FULL
         self.wish, self._ladder = wish, ladder_of(wish, full_steps)
         same = [i for i, rung in enumerate(self._ladder) if rung.kind <= kind]
@@ -79,8 +86,12 @@ class _Load:
     @property
     def us(self) -> float:
         """A second's work."""
-        moved = sum(self._moved_us(lanes, steps) for steps, lanes in self._lanes.items() if lanes)
-        return self._drawn_us + moved
+        return self._drawn_us + self.moved_us
+
+    @property
+    def moved_us(self) -> float:
+        """What of it is motion."""
+        return sum(self._moved_us(lanes, steps) for steps, lanes in self._lanes.items() if lanes)
 
     def _moved_us(self, lanes: int, steps: int) -> float:
         key = (lanes, steps)
@@ -106,8 +117,15 @@ class Plan:
         self.planned_us = 0.0
         self._lost = [0, 0]  # degradations and recoveries of those that left
 
-    def __iter__(self) -> Iterable[Part]:
-        return iter(self._parts.values())
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __iter__(self) -> Iterator[Part]:
+        return iter(list(self._parts.values()))
+
+    def part(self, actor_id: int) -> Part | None:
+        """An actor's part."""
+        return self._parts.get(actor_id)
 
     @property
     def degradations(self) -> int:
@@ -119,10 +137,12 @@ class Plan:
         """Rungs taken up again."""
         return self._lost[1] + sum(part.recoveries for part in self._parts.values())
 
-    def enter(self, actor_id: int, wish: Wish, priority: int, distance_m: float) -> Part:
+    def enter(self, actor_id: int, detail: Detail, most_px: int, shrinks: bool) -> Part:
         """Another actor, at its best until the plan is made again."""
-        part = Part(actor_id, wish, priority, distance_m, patience_us=self._config.patience_us)
-        part.aim(wish, self._full_steps)
+        wish = wish_of(detail, most_px, shrinks)
+        patience_us = self._config.patience_us
+        part = Part(actor_id, detail, most_px, shrinks, wish, patience_us=patience_us)
+        part.aim(detail, self._full_steps)
         self._parts[actor_id] = part
         return part
 
@@ -133,22 +153,16 @@ class Plan:
             self._lost[0] += part.degradations
             self._lost[1] += part.recoveries
 
-    def change(self, actor_id: int, wish: Wish, priority: int, distance_m: float) -> None:
-        """Another wish."""
-        part = self._parts[actor_id]
-        part.priority, part.distance_m = priority, distance_m
-        if wish != part.wish:
-            part.aim(wish, self._full_steps)
+    def change(self, part: Part, detail: Detail) -> None:
+        """Another wish for an actor."""
+        part.aim(detail, self._full_steps)
 
-    def room_for(self, wish: Wish, capacity_us: float) -> bool:
-        """Whether one more such actor could be drawn, were all as modest as drawing allows."""
+    def fits_at_least(self, capacity_us: float) -> bool:
+        """Whether all could be drawn, were all as modest as drawing allows."""
         load = self._new_load()
-        for ladder in (
-            *(p.ladder for p in self._parts.values()),
-            ladder_of(wish, self._full_steps),
-        ):
-            load.change(_least(ladder), 1)
-        return load.us <= capacity_us
+        for part in self._parts.values():
+            load.change(_least(part.ladder), 1)
+        return self._fits(load, capacity_us)
 
     def make(self, at_us: int, capacity_us: float) -> None:
         """Puts every actor on its rung, for a `capacity_us` of work a second."""
@@ -166,6 +180,10 @@ class Plan:
             load.change(part.rung, 1)
         self.planned_us = load.us
 
+    def _fits(self, load: _Load, capacity_us: float) -> bool:
+        # All motion is made by one thread, whatever the number of cores.
+        return load.us <= capacity_us and load.moved_us <= self._config.motion_us
+
     def _new_load(self) -> _Load:
         return _Load(self._costs, self._block_frames, self._config.lanes_together)
 
@@ -177,7 +195,7 @@ class Plan:
         for part in self._parts.values():
             load.change(part.ladder[0], 1)
             heapq.heappush(giving, _turn(part, 0))
-        while load.us > capacity_us and giving:
+        while giving and not self._fits(load, capacity_us):
             *_, actor_id = heapq.heappop(giving)
             part = self._parts[actor_id]
             load.change(part.ladder[at[actor_id]], -1)
@@ -211,7 +229,8 @@ def _turn(part: Part, at: int) -> tuple[int, int, int, float, int]:
     """Who gives way before whom; smallest first. Nobody stops being drawn while others give."""
     following = part.ladder[at + 1].kind
     phase = {pb.RUNG_MOTION_ONLY: 1, pb.RUNG_HELD: 2}.get(following, 0)
-    return phase, part.priority, at, -part.distance_m, part.actor_id
+    detail = part.detail
+    return phase, detail.priority, at, -detail.distance_m, part.actor_id
 
 
 def _least(ladder: tuple[Rung, ...]) -> Rung:

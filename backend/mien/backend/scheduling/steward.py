@@ -14,8 +14,8 @@ from mien.backend.config import PlanConfig
 from mien.backend.scheduling.budget import Budget, Budgets, Spending, Trust
 from mien.backend.scheduling.costs import Cost, CostTable
 from mien.backend.scheduling.plan import Part, Plan
-from mien.backend.scheduling.rungs import Wish
 from mien.protocol import control_pb2 as pb
+from mien.protocol.detail import Detail
 from mien.protocol.errors import StageFullError
 
 _LOG = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class Steward:
         self._plan: Plan | None = None
         self._next_us = 0
         self._spent_us = self._unplanned_us = 0.0
+        self._shown = self._missed = 0
         self.refused = 0
 
     def begin(self, full_steps: int | None, block_frames: int) -> None:
@@ -69,35 +70,50 @@ class Steward:
         """Somebody came, left, or wishes otherwise: the plan is made soon."""
         self._next_us = min(self._next_us, at_us + self._config.every_us // 10)
 
-    def admit(self, wish: Wish) -> None:
-        """Raises StageFullError when one more actor could not be drawn even modestly."""
-        capacity_us = self._capacity_us()
-        if not self.plan.room_for(wish, capacity_us):
+    def drew(self, size_px: int, us: float) -> None:
+        """A picture of so many px took `us` of a core. Any thread."""
+        self.costs.note_decode(size_px, us)
+        self.spending.noted(us)
+
+    def wish(self, part: Part, detail: Detail, at_us: int) -> None:
+        """Another wish for an actor; the plan is made again soon if it comes in sight or goes."""
+        visible = part.wish.visible
+        self.plan.change(part, detail)
+        if part.wish.visible != visible:
+            self.hurry(at_us)
+
+    def admit(self, actor_id: int, detail: Detail, most_px: int, shrinks: bool) -> None:
+        """A place in the plan. Raises StageFullError if it could not even be drawn modestly."""
+        part = self.plan.enter(actor_id, detail, most_px, shrinks)
+        if not self.plan.fits_at_least(self._capacity_us()):
+            self.plan.leave(part.actor_id)
             self.refused += 1
-            count = len(list(self.plan))
-            share = self._budget_fraction()
             raise StageFullError(
-                f"stage full: {count} actors at their least already take what {share:.0%} of this "
-                "machine's processor can do; despawn one, or raise the budget"
+                f"stage full: {len(self.plan)} actors at their least already take what "
+                f"{self._budget_fraction():.0%} of this machine's processor can do; despawn one, "
+                "or raise the budget"
             )
 
-    def mind(self, at_us: int, shown: int, missed: int) -> list[Part]:
-        """Makes the plan if it is time. Returns whose rung may have changed.
+    def saw(self, shown: int, missed: int) -> None:
+        """Pictures of an actor that were shown, and that came late or never."""
+        self._shown += max(shown, 0)
+        self._missed += max(missed, 0)
 
-        `shown` pictures since the last call, of which `missed` came late or never.
-        """
-        whole_us = self._whole_us()
-        self._trust.told(at_us, shown, missed, self.plan.planned_us / max(whole_us, 1.0))
+    def mind(self, at_us: int) -> list[tuple[Part, bool]]:
+        """Makes the plan if it is time. Returns whose rung changed, and if to fewer steps."""
         if at_us < self._next_us:
             return []
         self._next_us = at_us + self._config.every_us
+        used = self.plan.planned_us / max(self._whole_us(), 1.0)
+        self._trust.told(at_us, self._shown, self._missed, used)
+        self._shown = self._missed = 0
         self._spent_us, self._unplanned_us = self.spending.look()
-        before = {part.actor_id: part.at for part in self.plan}
+        before = {part.actor_id: part.rung for part in self.plan}
         self.plan.make(at_us, self._capacity_us())
-        changed = [part for part in self.plan if before[part.actor_id] != part.at]
+        changed = [part for part in self.plan if before[part.actor_id] != part.rung]
         if changed:
             _LOG.info("plan: %s", ", ".join(_words(part) for part in changed[:8]))
-        return changed
+        return [(part, part.rung.steps < before[part.actor_id].steps) for part in changed]
 
     def figures(self) -> StageFigures:
         """For Stats. Any thread."""
@@ -129,6 +145,6 @@ class Steward:
 def _words(part: Part) -> str:
     rung = part.rung
     kind = pb.Rung.Name(rung.kind).removeprefix("RUNG_").lower()
-    return f"actor {part.actor_id} {kind} ({rung.steps} steps, {rung.fps:.4g} fps, {rung.size_px} px)"
-
-
+    return (
+        f"actor {part.actor_id} {kind} ({rung.steps} steps, {rung.fps:.4g} fps, {rung.size_px} px)"
+    )
