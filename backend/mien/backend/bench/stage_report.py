@@ -1,0 +1,112 @@
+"""The JSON of a stage bench: what is agreed with those who read it, and what else is in it.
+
+Knows the schema (docs/benchmarks.md gives it in words). Refuses to know how anything is measured.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Quantiles(msgspec.Struct, frozen=True):
+    """In milliseconds; null where nothing was there to measure."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class ActorFps(msgspec.Struct, frozen=True):
+    """Frames a second in the rings, whatever their size."""
+
+    min: float
+    median: float
+
+
+class Frames(msgspec.Struct, frozen=True):
+    """Counts over what was measured."""
+
+    due: int
+    on_time: int
+    in_ring: int
+
+
+class Generator(msgspec.Struct, frozen=True):
+    """What the load itself took, and how punctual it was."""
+
+    cores: float  # processor time over time
+    lag_p99_ms: float
+
+
+class StageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. The fields up to `bytes_per_character` are agreed; the others may grow."""
+
+    machine: dict[str, str]
+    profile: str
+    actors: int  # that got a place
+    size: int
+    fps: float
+    missed_ratio: float
+    latency_ms: Quantiles
+    attach_ms: float | None
+    stage_ms: dict[str, float]
+    cpu_fraction: float
+    gpu_fraction: float | None
+    bytes_per_actor: int
+    bytes_per_character: int
+    # beyond what was agreed
+    seconds: float
+    live: bool
+    jitter_ms: Quantiles
+    actor_fps: ActorFps
+    frames: Frames
+    daemon_missed_ratio: float
+    rungs: dict[str, float]
+    degradations: int
+    refused_spawns: int
+    underruns: int
+    ring_bytes: int
+    rss_bytes: int
+    cpu_budget: float
+    generator: Generator
+
+
+AGREED = (
+    "machine", "profile", "actors", "size", "fps", "missed_ratio", "latency_ms", "attach_ms",
+    "stage_ms", "cpu_fraction", "gpu_fraction", "bytes_per_actor", "bytes_per_character",
+)  # fmt: skip
+
+
+def report_of(figures: dict[str, object]) -> StageReport:
+    """Checks the types. Raises msgspec.ValidationError: that would be a fault of ours."""
+    return msgspec.convert(figures, StageReport)
+
+
+def lines_of(report: StageReport) -> list[tuple[str, str]]:
+    """For a person: what and how much."""
+    wait, jitter = report.latency_ms, report.jitter_ms
+    rows = [
+        ("actors", f"{report.actors} at {report.size} px, {report.fps:g} frames a second"),
+        ("missed", f"{report.missed_ratio:.2%} of {report.frames.due:,} frames that were due"),
+        ("sound to frame", _ms(wait)),
+        ("jitter", _ms(jitter)),
+        ("attach", "–" if report.attach_ms is None else f"{report.attach_ms:.0f} ms"),
+        ("frames a second", f"{report.actor_fps.min:g} at least, {report.actor_fps.median:g} mid"),
+        ("rungs", ", ".join(f"{name} {share:.0%}" for name, share in report.rungs.items())),
+        ("daemon", f"{report.cpu_fraction:.1%} of the machine, {report.rss_bytes / 1e6:,.0f} MB"),
+        ("load generator", f"{report.generator.cores:.1%} of a core"),
+        (
+            "an actor",
+            f"{report.bytes_per_actor / 1e3:,.0f} KB, ring {report.ring_bytes / 1e6:.1f} MB",
+        ),
+        ("a character", f"{report.bytes_per_character / 1e6:.1f} MB"),
+    ]
+    if report.gpu_fraction is not None:
+        rows.append(("GPU", f"{report.gpu_fraction:.1%}"))
+    return rows + [(f"{name}, one frame", f"{ms:.3g} ms") for name, ms in report.stage_ms.items()]
+
+
+def _ms(values: Quantiles) -> str:
+    if values.p50 is None:
+        return "–"
+    return f"{values.p50:.0f} / {values.p95:.0f} / {values.p99:.0f} ms (p50 / p95 / p99)"
