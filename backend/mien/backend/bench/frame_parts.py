@@ -1,9 +1,9 @@
 """How long each part of a frame takes, on one core: mel, motion, flow, warp, nets, pack, publish.
 
 Knows which functions of the models belong to which part, and times them by putting a stopwatch
-around them while it measures: nothing is left in the code that runs. What such a function calls that
-belongs to another part is not counted twice; what belongs to none is the warp's (in a decoder) or
-the motion's (in a generator). Refuses to know daemons.
+around them while it measures: nothing is left in the code that runs. What such a function calls
+that belongs to another part is not counted twice; what belongs to none is the warp's (in a decoder)
+or the motion's (in a generator). Refuses to know daemons.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def _motion_ms(watch: Stopwatch, generator: MotionGenerator, lanes: int) -> tupl
         sound = rng.normal(0, 0.1, (lanes, block * HOP_SAMPLES)).astype(np.float32)
         feeds = {place: Feed(sound[i], controls) for i, place in enumerate(places)}
         watch.take()
-        total_ms = _ms(lambda feeds=feeds: buckets.step(feeds))
+        total_ms = _ms(partial(buckets.step, feeds))
         heard_ms = watch.take().get("mel", 0.0)
         mel.append(heard_ms)
         rest.append(total_ms - heard_ms)
@@ -166,7 +167,7 @@ def _decode_ms(watch: Stopwatch, decoder: Decoder, size_px: int) -> tuple[float,
         dynamics = (0.5 * rng.random(52, np.float32)).astype(np.float32)
         pose = swing * np.float32(0.12) * (np.arange(6) < 3)
         watch.take()
-        total_ms = _ms(lambda d=dynamics, p=pose: decoder.decode(d, p, out=frame))
+        total_ms = _ms(partial(decoder.decode, dynamics, pose, frame))
         spent = watch.take()
         flow_ms, nets_ms = spent.get("flow", 0.0), spent.get("nets", 0.0)
         found.append((flow_ms, total_ms - flow_ms - nets_ms, nets_ms))

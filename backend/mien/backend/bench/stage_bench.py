@@ -14,15 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from mien.backend.bench.load.account import (
+    F64,
     ActorAccount,
     accounts,
     first_sound_us,
     missed_ratio,
-    quantiles,
 )
 from mien.backend.bench.load.plan import ActorWish, Done, LoadPlan
 from mien.backend.bench.load.process import GeneratorProcess
 from mien.backend.bench.load.recording import Recording, joined
+from mien.backend.bench.stage_report import (
+    ActorFps,
+    Frames,
+    Generator,
+    Measured,
+    Quantiles,
+)
 from mien.backend.bench.theatre import Theatre
 from mien.backend.bench.watch import Watch, daemon_missed_ratio, rungs_of
 from mien.backend.bench.wish import StageWish
@@ -43,6 +50,11 @@ class Played:
     refused: list[str]
     start_us: int  # of what is measured
     end_us: int
+
+    @property
+    def missed_ratio(self) -> float:
+        """Of all frames that were due."""
+        return round(missed_ratio(self.accounts), 5)
 
 
 def play(
@@ -67,17 +79,20 @@ def play(
     return Played(found, recording, [done for done, _ in results], refused, start_us, end_us)
 
 
-def plans_of(theatre: Theatre, wish: StageWish) -> list[LoadPlan]:
-    """The wish, dealt to as many processes as it says."""
+def plans_of(theatre: Theatre, wish: StageWish, line_s: float = 0.0) -> list[LoadPlan]:
+    """The wish, dealt to as many processes as it says; in lines of `line_s`, or one."""
     dealt = [wish.actors // wish.processes] * wish.processes
     for i in range(wish.actors % wish.processes):
         dealt[i] += 1
     actors: list[list[ActorWish]] = [[wish.actor] * count for count in dealt]
-    return [theatre.plan(some, wish.seconds, wish, f"rows-{i}") for i, some in enumerate(actors)]
+    return [
+        theatre.plan(some, wish.seconds, wish, f"rows-{i}", line_s=line_s, first_seed=1000 * i)
+        for i, some in enumerate(actors)
+    ]
 
 
-def measure(theatre: Theatre, wish: StageWish, step: Callable[[float], None]) -> dict[str, object]:
-    """The figures of `StageReport` that need a daemon. Raises LoadError."""
+def measure(theatre: Theatre, wish: StageWish, step: Callable[[float], None]) -> Measured:
+    """Everything that needs a daemon; `step` is told of seconds that passed. Raises LoadError."""
     settle_s = min(SETTLE_S, wish.seconds / 4)
     with Watch(theatre, every_s=min(1.0, wish.seconds / 8)) as watch:
         if wish.cpu_fraction is not None:
@@ -90,39 +105,46 @@ def measure(theatre: Theatre, wish: StageWish, step: Callable[[float], None]) ->
     stage, found = looks[-1].stats.stage, played.accounts
     mine = {one.actor_id for one in found}
     actors = [actor for actor in looks[-1].stats.actors if actor.actor_id in mine]
-    gpu_fraction = round(stage.gpu_spent_ms * game_fps / 1000.0, 4)
     attached = [one.attach_ms for one in found if one.attach_ms is not None]
-    fps = sorted(one.fps for one in found)
-    return {
-        "profile": profile,
-        "actors": len(found),
-        "size": wish.size_px,
-        "fps": wish.fps,
-        "missed_ratio": round(missed_ratio(found), 5),
-        "latency_ms": quantiles(np.concatenate([one.latency_ms for one in found])),
-        "attach_ms": round(float(np.median(attached)), 2) if attached else None,
-        "cpu_fraction": round(cpu_fraction, 4),
-        "gpu_fraction": gpu_fraction if profile in ON_GPU else None,
-        "bytes_per_actor": int(np.median([actor.state_bytes for actor in actors])),
-        "seconds": wish.seconds,
-        "live": wish.live,
-        "jitter_ms": quantiles(np.concatenate([one.jitter_ms for one in found])),
-        "actor_fps": {"min": round(fps[0], 2), "median": round(fps[len(fps) // 2], 2)},
-        "frames": {
-            "due": sum(one.due for one in found),
-            "on_time": sum(one.on_time for one in found),
-            "in_ring": sum(one.frames for one in found),
-        },
-        "daemon_missed_ratio": daemon_missed_ratio(looks),
-        "rungs": rungs_of(looks),
-        "degradations": stage.degradations,
-        "refused_spawns": len(played.refused),
-        "ring_bytes": int(np.median([actor.ring_bytes for actor in actors])),
-        "rss_bytes": looks[-1].rss_bytes,
-        "cpu_budget": stage.cpu_budget,
-        "underruns": sum(done.underruns for done in played.done),
-        "generator": {
-            "cores": round(sum(done.cpu_s / done.wall_s for done in played.done), 4),
-            "lag_p99_ms": round(max(done.lag_p99_ms for done in played.done), 2),
-        },
-    }
+    fps = [one.fps for one in found]
+    gpu_fraction = round(stage.gpu_spent_ms * game_fps / 1000.0, 4)
+    return Measured(
+        profile=profile,
+        actors=len(found),
+        size=wish.size_px,
+        fps=wish.fps,
+        missed_ratio=played.missed_ratio,
+        latency_ms=quantiles(np.concatenate([one.latency_ms for one in found])),
+        attach_ms=round(float(np.median(attached)), 2) if attached else None,
+        cpu_fraction=round(cpu_fraction, 4),
+        gpu_fraction=gpu_fraction if profile in ON_GPU else None,
+        bytes_per_actor=int(np.median([actor.state_bytes for actor in actors])),
+        seconds=wish.seconds,
+        live=wish.live,
+        jitter_ms=quantiles(np.concatenate([one.jitter_ms for one in found])),
+        actor_fps=ActorFps(round(min(fps), 2), round(float(np.median(fps)), 2)),
+        frames=Frames(
+            sum(one.due for one in found),
+            sum(one.on_time for one in found),
+            sum(one.frames for one in found),
+        ),
+        daemon_missed_ratio=daemon_missed_ratio(looks),
+        rungs=rungs_of(looks),
+        degradations=stage.degradations,
+        refused_spawns=len(played.refused),
+        underruns=sum(done.underruns for done in played.done),
+        ring_bytes=int(np.median([actor.ring_bytes for actor in actors])),
+        rss_bytes=looks[-1].rss_bytes,
+        cpu_budget=stage.cpu_budget,
+        generator=Generator(
+            round(sum(done.cpu_s / done.wall_s for done in played.done), 4),
+            round(max(done.lag_p99_ms for done in played.done), 2),
+        ),
+    )
+
+
+def quantiles(values: F64) -> Quantiles:
+    """Of nothing: None."""
+    if not len(values):
+        return Quantiles(None, None, None)
+    return Quantiles(*(round(float(v), 2) for v in np.percentile(values, (50, 95, 99))))

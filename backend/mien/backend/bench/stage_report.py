@@ -38,10 +38,9 @@ class Generator(msgspec.Struct, frozen=True):
     lag_p99_ms: float
 
 
-class StageReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. The fields up to `bytes_per_character` are agreed; the others may grow."""
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What a load on a daemon shows."""
 
-    machine: dict[str, str]
     profile: str
     actors: int  # that got a place
     size: int
@@ -49,11 +48,9 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     missed_ratio: float
     latency_ms: Quantiles
     attach_ms: float | None
-    stage_ms: dict[str, float]
     cpu_fraction: float
     gpu_fraction: float | None
     bytes_per_actor: int
-    bytes_per_character: int
     # beyond what was agreed
     seconds: float
     live: bool
@@ -71,15 +68,36 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     generator: Generator
 
 
+class StageReport(Measured, frozen=True, kw_only=True):
+    """One run of the stage bench, whole."""
+
+    machine: dict[str, str]
+    stage_ms: dict[str, float]
+    bytes_per_character: int
+
+
 AGREED = (
     "machine", "profile", "actors", "size", "fps", "missed_ratio", "latency_ms", "attach_ms",
     "stage_ms", "cpu_fraction", "gpu_fraction", "bytes_per_actor", "bytes_per_character",
 )  # fmt: skip
 
 
-def report_of(figures: dict[str, object]) -> StageReport:
-    """Checks the types. Raises msgspec.ValidationError: that would be a fault of ours."""
-    return msgspec.convert(figures, StageReport)
+def report_of(
+    measured: Measured, machine: dict[str, str], stage_ms: dict[str, float], character_bytes: int
+) -> StageReport:
+    """Measurements and what belongs to them."""
+    return StageReport(
+        **msgspec.structs.asdict(measured),
+        machine=machine,
+        stage_ms=stage_ms,
+        bytes_per_character=character_bytes,
+    )
+
+
+def as_json(report: StageReport) -> dict[str, object]:
+    """What was agreed first, in its order."""
+    found = msgspec.to_builtins(report)
+    return {name: found[name] for name in dict.fromkeys((*AGREED, *found))}
 
 
 def lines_of(report: StageReport) -> list[tuple[str, str]]:
@@ -88,8 +106,8 @@ def lines_of(report: StageReport) -> list[tuple[str, str]]:
     rows = [
         ("actors", f"{report.actors} at {report.size} px, {report.fps:g} frames a second"),
         ("missed", f"{report.missed_ratio:.2%} of {report.frames.due:,} frames that were due"),
-        ("sound to frame", _ms(wait)),
-        ("jitter", _ms(jitter)),
+        ("sound to frame", words_of(wait)),
+        ("jitter", words_of(jitter)),
         ("attach", "–" if report.attach_ms is None else f"{report.attach_ms:.0f} ms"),
         ("frames a second", f"{report.actor_fps.min:g} at least, {report.actor_fps.median:g} mid"),
         ("rungs", ", ".join(f"{name} {share:.0%}" for name, share in report.rungs.items())),
@@ -106,7 +124,8 @@ def lines_of(report: StageReport) -> list[tuple[str, str]]:
     return rows + [(f"{name}, one frame", f"{ms:.3g} ms") for name, ms in report.stage_ms.items()]
 
 
-def _ms(values: Quantiles) -> str:
+def words_of(values: Quantiles) -> str:
+    """For a person."""
     if values.p50 is None:
         return "–"
     return f"{values.p50:.0f} / {values.p95:.0f} / {values.p99:.0f} ms (p50 / p95 / p99)"

@@ -20,7 +20,7 @@ from mien.backend.bench.load.plan import ActorWish, LoadPlan
 from mien.backend.bench.wish import StageWish
 from mien.backend.cli.private_daemon import PrivateDaemon
 from mien.backend.cli.problems import BadInput
-from mien.protocol import Client
+from mien.protocol import Client, DaemonNotRunningError
 from mien.protocol.rundir import read_endpoints
 
 SPEECH_RATE_HZ = 24_000
@@ -40,7 +40,14 @@ class Theatre:
     folder: Path  # for what is written meanwhile
 
     def plan(
-        self, actors: list[ActorWish], seconds: float, wish: StageWish, name: str = "rows"
+        self,
+        actors: list[ActorWish],
+        seconds: float,
+        wish: StageWish,
+        name: str = "rows",
+        *,
+        line_s: float = 0.0,
+        first_seed: int = 0,
     ) -> LoadPlan:
         """A load of so many actors here."""
         return LoadPlan(
@@ -54,6 +61,8 @@ class Theatre:
             lead_s=wish.lead_s,
             spread=wish.spread,
             pixels=wish.pixels,
+            line_s=line_s,
+            first_seed=first_seed,
         )
 
     def connect(self) -> Client:
@@ -64,6 +73,8 @@ class Theatre:
 @contextlib.contextmanager
 def theatre(wish: StageWish, flags: tuple[str, ...], tell: Tell) -> Iterator[Theatre]:
     """Opens one; `flags` are `mien serve`'s. Raises what keeps it from being there."""
+    if wish.run_dir is not None and read_endpoints(wish.run_dir) is None:
+        raise BadInput(f"no daemon runs in {wish.run_dir}; start one with `mien serve`")
     with folder() as place:
         speech = place / "speech.wav"
         write_speech(speech)
@@ -79,10 +90,10 @@ def theatre(wish: StageWish, flags: tuple[str, ...], tell: Tell) -> Iterator[The
 
 
 def opened(run_dir: Path, character: Path, speech: Path, place: Path) -> Theatre:
-    """With the daemon that runs in `run_dir`. Raises BadInput if none does."""
+    """With the daemon that runs in `run_dir`. Raises DaemonNotRunningError if none does."""
     found = read_endpoints(run_dir)
     if found is None:
-        raise BadInput(f"no daemon runs in {run_dir}; start one with `mien serve`")
+        raise DaemonNotRunningError(f"no daemon runs in {run_dir}")
     return Theatre(run_dir, found.pid, found.server_id, character, speech, place)
 
 

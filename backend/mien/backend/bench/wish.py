@@ -15,6 +15,7 @@ from mien.protocol.limits import MAX_DETAIL_PX, MAX_FPS, MIN_DETAIL_PX, MIN_FPS
 PROFILES = ("cpu", "gpu")
 MOST_ACTORS = 256
 LEAST_S, MOST_S = 2.0, 24 * 3600.0
+LEAST_SOAK_MIN = 0.1
 MOST_LEAD_S = 2.0
 
 
@@ -59,6 +60,18 @@ class StageWish:
     def actor(self) -> ActorWish:
         """One of them."""
         return ActorWish(self.size_px, self.fps)
+
+
+def crowd_size(actors: int) -> int:
+    """Raises BadInput for a crowd of one."""
+    _within("--crowd", actors, 2, MOST_ACTORS)
+    return actors
+
+
+def soak_seconds(minutes: float) -> float:
+    """Raises BadInput for less than can be judged."""
+    _within("--soak", minutes, LEAST_SOAK_MIN, MOST_S / 60.0)
+    return 60.0 * minutes
 
 
 def _within(what: str, value: float, low: float, high: float) -> None:

@@ -1,7 +1,7 @@
 """`mien bench` and its arguments.
 
-Knows which arguments ask for the parts' bench and which for a stage of actors. Refuses to know how
-anything is measured.
+Knows which arguments ask for the parts' bench and which for a stage of actors, in one of its modes.
+Refuses to know how anything is measured.
 """
 
 from __future__ import annotations
@@ -14,18 +14,30 @@ import typer
 from mien.backend.cli.arguments import Json, Motion
 from mien.backend.cli.problems import BadInput
 
-PARTS_SECONDS = STAGE_SECONDS = 60.0
+SECONDS, TRIAL_SECONDS, CROWD_SECONDS = 60.0, 12.0, 20.0
+SOAK_ACTORS, SCALE_ACTORS = 2, 64
+SCALE_SIZES = (128, 256, 512)
 
 
 def bench(
     seconds: Annotated[
-        float | None, typer.Option(help="How long actors speak (60), each trial of --scale (12).")
+        float | None,
+        typer.Option(help="How long actors speak: 60; a trial of --scale 12, of --crowd 20."),
     ] = None,
     actors: Annotated[
-        int | None, typer.Option(help="A stage of so many actors who speak; see docs/benchmarks.md")
+        int | None, typer.Option(help="A stage of so many who speak; the most that --scale tries.")
     ] = None,
     size: Annotated[int | None, typer.Option(help="Of their pictures, 128 to 512 px.")] = None,
     fps: Annotated[float | None, typer.Option(help="Of each, 12 to 120.")] = None,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="How many actors are sustained, at 128, 256, 512 px.")
+    ] = False,
+    soak: Annotated[
+        float | None, typer.Option(help="So many minutes of speech: does the daemon grow?")
+    ] = None,
+    crowd: Annotated[
+        int | None, typer.Option(help="One actor alone, then so many spoken to at once.")
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="cpu or gpu; else what is there.")] = None,
     at_once: Annotated[
         bool, typer.Option("--at-once", help="Whole lines are sent at once, not as a voice does.")
@@ -47,6 +59,10 @@ def bench(
     character: Annotated[
         Path | None, typer.Option(help="Measure with this NAME.mien, not a shipped portrait.")
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG of what --scale or --soak found.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Every look of --soak at the daemon, a line of JSON each.")
+    ] = None,
     portrait: Annotated[
         Path | None, typer.Option(help="Measure with this portrait, not a shipped one.")
     ] = None,
@@ -57,25 +73,40 @@ def bench(
     markdown: Annotated[bool, typer.Option(help="Print for docs/benchmarks.md.")] = False,
     json: Json = False,
 ) -> None:
-    """Measure this machine: its parts one by one, or a stage of actors (--actors, --size, --fps)."""
-    if actors is None and size is None and fps is None:
+    """Measure this machine part by part; with --actors, --scale, --soak or --crowd a whole stage.
+
+    docs/benchmarks.md says what the figures mean.
+    """
+    modes = {"--scale": scale, "--soak": soak is not None, "--crowd": crowd is not None}
+    chosen = [name for name, wanted in modes.items() if wanted]
+    if len(chosen) > 1:
+        raise BadInput(f"{' and '.join(chosen)} measure different things: ask for one of them")
+    _refuse_files(chosen, plot, trace)
+    if not chosen and actors is None and size is None and fps is None:
         from mien.backend.bench import run as measure_parts
 
         measure_parts(
-            seconds=PARTS_SECONDS if seconds is None else seconds, portrait=portrait, only=only,
+            seconds=SECONDS if seconds is None else seconds, portrait=portrait, only=only,
             motion=motion, as_json=json, as_markdown=markdown,
         )  # fmt: skip
         return
     if only is not None or markdown:
-        raise BadInput("--only and --markdown go with the bench of parts, not with --actors")
-    from mien.backend.bench.command import run_stage
-    from mien.backend.bench.wish import StageWish
+        raise BadInput("--only and --markdown go with the bench of parts, not with a stage")
+    if soak is not None and seconds is not None:
+        raise BadInput("--soak says how long, in minutes: leave --seconds out")
+    if crowd is not None and actors is not None:
+        raise BadInput("--crowd says how many: leave --actors out")
+    from mien.backend.bench import command
+    from mien.backend.bench.wish import StageWish, crowd_size, soak_seconds
 
+    usual = {"--scale": (SCALE_ACTORS, TRIAL_SECONDS), "--crowd": (1, CROWD_SECONDS),
+             "--soak": (SOAK_ACTORS, SECONDS)}  # fmt: skip
+    count, length = usual.get(chosen[0] if chosen else "", (1, SECONDS))
     wish = StageWish(
-        actors=1 if actors is None else actors,
+        actors=crowd_size(crowd) if crowd is not None else count if actors is None else actors,
         size_px=512 if size is None else size,
         fps=25.0 if fps is None else fps,
-        seconds=STAGE_SECONDS if seconds is None else seconds,
+        seconds=soak_seconds(soak) if soak is not None else length if seconds is None else seconds,
         profile=profile,
         live=not at_once,
         lead_s=lead,
@@ -87,4 +118,22 @@ def bench(
         character=character,
         portrait=portrait,
     )
-    run_stage(wish, motion, as_json=json)
+    if scale:
+        sizes = SCALE_SIZES if size is None else (size,)
+        command.run_scale(wish, sizes, motion, plot, as_json=json)
+    elif soak is not None:
+        command.run_soak(wish, motion, trace, plot, as_json=json)
+    elif crowd is not None:
+        command.run_crowd(wish, motion, as_json=json)
+    else:
+        command.run_stage(wish, motion, as_json=json)
+
+
+def _refuse_files(chosen: list[str], plot: Path | None, trace: Path | None) -> None:
+    if trace is not None and "--soak" not in chosen:
+        raise BadInput("--trace goes with --soak")
+    if plot is not None and not {"--scale", "--soak"} & set(chosen):
+        raise BadInput("--plot goes with --scale and --soak")
+    for file in (plot, trace):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise BadInput(f"there is no folder '{file.absolute().parent}' to write into")

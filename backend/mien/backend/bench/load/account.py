@@ -74,15 +74,6 @@ def missed_ratio(found: list[ActorAccount]) -> float:
     return (due - sum(account.on_time for account in found)) / due if due else 0.0
 
 
-def quantiles(values: F64) -> dict[str, float | None]:
-    """p50, p95, p99; None of nothing."""
-    names = ("p50", "p95", "p99")
-    if not len(values):
-        return dict.fromkeys(names)
-    found = np.percentile(values, (50, 95, 99))
-    return {name: round(float(value), 2) for name, value in zip(names, found, strict=True)}
-
-
 def _account(
     recording: Recording, actor: np.void, start_us: int, end_us: int, live: bool
 ) -> ActorAccount:

@@ -12,6 +12,7 @@ import time
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,22 +37,36 @@ _FIRST_FRAME_S = 5.0  # a full stage may give an actor no pictures
 _LAST_FRAMES_S = 0.6  # after the last sound, for the frames that belong to it
 
 
-def generate(plan: LoadPlan, ready: Callable[[Ready], None], wait_go: Callable[[], bool]) -> Done:
-    """Does as planned; `wait_go` returns when the speaking shall begin, False if not at all.
+class Orders(Protocol):
+    """What the one who started it says and hears meanwhile."""
 
-    Raises MienError where the daemon cannot be used, or goes away.
-    """
+    def ready(self, ready: Ready) -> None:
+        """The actors stand on the stage."""
+
+    def wait_go(self) -> bool:
+        """Returns when the speaking shall begin; False if not at all."""
+
+    def enough(self) -> bool:
+        """Whether the speaking shall end before its time."""
+
+
+class _Enough(Exception):
+    pass
+
+
+def generate(plan: LoadPlan, orders: Orders) -> Done:
+    """Does as planned. Raises MienError where the daemon cannot be used, or goes away."""
     pcm, rate_hz = read_speech(Path(plan.speech))
     with contextlib.closing(LoadClient.joined(Path(plan.run_dir))) as client:
         cast = _Cast(client, plan)
         cast.spawn()
         voices = Voices(cast.handles, plan, pcm, rate_hz)
         voices.open_first()
-        ready(Ready(len(cast.handles), cast.refused))
-        if not cast.handles or not wait_go():
-            return Done(problem="" if cast.handles else "nobody got a place on the stage")
+        orders.ready(Ready(len(cast.handles), cast.refused))
+        if not cast.handles or not orders.wait_go():
+            return Done(problem="nothing was to be said")
         with cast.looked_at(plan.pixels):
-            cpu_s, wall_s = _timed(lambda: voices.run(lambda: _check(client)))
+            cpu_s, wall_s = _timed(lambda: voices.run(lambda: _check(client, orders)))
             time.sleep(_LAST_FRAMES_S)
         _recording(client, cast, voices, rate_hz).save(Path(plan.rows))
     lag_ms = float(np.percentile(voices.lags_us, 99)) / 1e3 if voices.lags_us else 0.0
@@ -113,19 +128,22 @@ def _look(actor: ActorHandle) -> None:
         pass
 
 
-def _check(client: LoadClient) -> None:
+def _check(client: LoadClient, orders: Orders) -> None:
+    if orders.enough():
+        raise _Enough
     if client.state is not LinkState.CONNECTED:
         raise ConnectionLostError("the daemon went away while it was measured")
 
 
 def _timed(call: Callable[[], None]) -> tuple[float, float]:
     cpu_s, wall_s = time.process_time(), time.monotonic()
-    call()
+    with contextlib.suppress(_Enough):
+        call()
     return time.process_time() - cpu_s, time.monotonic() - wall_s
 
 
 def _recording(client: LoadClient, cast: _Cast, voices: Voices, rate_hz: int) -> Recording:
-    frames = np.array(client.seen, np.int64).view(FRAME)
+    frames = np.frombuffer(client.seen.tobytes(), FRAME)
     actors = np.array(cast.rows, ACTOR)
     lines, sent_us = [], list[int]()
     for line in voices.lines:
@@ -139,9 +157,9 @@ def _recording(client: LoadClient, cast: _Cast, voices: Voices, rate_hz: int) ->
     return Recording(actors, np.array(lines, LINE), np.array(sent_us, np.int64), frames)
 
 
-def run_plan(plan: LoadPlan, ready: Callable[[Ready], None], wait_go: Callable[[], bool]) -> Done:
+def run_plan(plan: LoadPlan, orders: Orders) -> Done:
     """As `generate`, with what went wrong as words."""
     try:
-        return generate(plan, ready, wait_go)
+        return generate(plan, orders)
     except MienError as problem:
         return Done(problem=problem.message)

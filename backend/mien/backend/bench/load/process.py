@@ -59,12 +59,16 @@ class GeneratorProcess:
             raise LoadError(msgspec.json.decode(said, type=Done).problem)
         ready = msgspec.json.decode(said, type=Ready)
         if not ready.spawned:
-            raise LoadError(f"nobody got a place on the stage: {ready.refused[0]}")
+            raise LoadError("nobody got a place on the stage: " + "; ".join(ready.refused[:1]))
         return ready
 
     def go(self) -> None:
         """The speaking begins now."""
         self._tell(b"go")
+
+    def stop(self) -> None:
+        """Enough was said; `wait_done` follows."""
+        self._tell(b"enough")
 
     @property
     def over(self) -> bool:
