@@ -95,8 +95,8 @@ def run_crowd(wish: StageWish, motion: str | None, *, as_json: bool) -> None:
 
 def run_soak(
     wish: StageWish, motion: str | None, trace: Path | None, plot: Path | None, *, as_json: bool
-) -> None:
-    """A load for long; raises SoakError unless memory stayed flat, after everything was printed."""
+) -> bool:
+    """A load for long; whether memory stayed flat for sure."""
     told, flags = _begin(wish, motion, as_json)
     every_s = min(soak.EVERY_S, wish.seconds / 40)
     with contextlib.ExitStack() as stack:
@@ -115,7 +115,7 @@ def run_soak(
         print_json({"machine": machine(), "actors": wish.actors, "size": wish.size_px, **figures})
     else:
         show_rows(f"{wish.seconds / 60:g} minutes", soak.lines_of(verdict, played.missed_ratio))
-    soak.require_flat(verdict)
+    return verdict.words == "flat"
 
 
 def _begin(wish: StageWish, motion: str | None, as_json: bool) -> tuple[Told, tuple[str, ...]]:

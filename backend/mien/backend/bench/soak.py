@@ -23,10 +23,6 @@ EVERY_S = 5.0
 LINE_S = 20.0  # lines begin and end all the while
 
 
-class SoakError(Exception):
-    """The daemon grew, or it is not known; the message says by how much."""
-
-
 @dataclass(frozen=True)
 class Sample:
     """One look."""
@@ -118,14 +114,6 @@ def judge(samples: Sequence[Sample], actors: int) -> Verdict:
     )
 
 
-def require_flat(verdict: Verdict) -> None:
-    """Raises SoakError unless the verdict is flat."""
-    if verdict.words == "grows":
-        raise SoakError(f"the daemon grows under load: {_words(verdict)}")
-    if verdict.words == "undecided":
-        raise SoakError(f"too short to tell whether the daemon grows: {_words(verdict)}")
-
-
 def as_json(verdict: Verdict, samples: Sequence[Sample], missed: float) -> dict[str, object]:
     """Everything of a soak but its samples; slopes in bytes a minute."""
     return {
@@ -152,13 +140,6 @@ def lines_of(verdict: Verdict, missed: float) -> list[tuple[str, str]]:
         ("threads", f"{verdict.threads[0]}, then {verdict.threads[1]}"),
         ("missed", f"{missed:.2%} of the frames that were due"),
     ]
-
-
-def _words(verdict: Verdict) -> str:
-    return (
-        f"memory {_slope_words(verdict.memory)}, descriptors {verdict.fds[0]} to {verdict.fds[1]}, "
-        f"threads {verdict.threads[0]} to {verdict.threads[1]}"
-    )
 
 
 def _slope_words(found: Slope) -> str:

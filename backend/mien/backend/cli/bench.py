@@ -72,7 +72,7 @@ def bench(
     motion: Motion = None,
     markdown: Annotated[bool, typer.Option(help="Print for docs/benchmarks.md.")] = False,
     json: Json = False,
-) -> None:
+) -> int:
     """Measure this machine part by part; with --actors, --scale, --soak or --crowd a whole stage.
 
     docs/benchmarks.md says what the figures mean.
@@ -89,7 +89,7 @@ def bench(
             seconds=SECONDS if seconds is None else seconds, portrait=portrait, only=only,
             motion=motion, as_json=json, as_markdown=markdown,
         )  # fmt: skip
-        return
+        return 0
     if only is not None or markdown:
         raise BadInput("--only and --markdown go with the bench of parts, not with a stage")
     if soak is not None and seconds is not None:
@@ -122,11 +122,12 @@ def bench(
         sizes = SCALE_SIZES if size is None else (size,)
         command.run_scale(wish, sizes, motion, plot, as_json=json)
     elif soak is not None:
-        command.run_soak(wish, motion, trace, plot, as_json=json)
+        return 0 if command.run_soak(wish, motion, trace, plot, as_json=json) else 1
     elif crowd is not None:
         command.run_crowd(wish, motion, as_json=json)
     else:
         command.run_stage(wish, motion, as_json=json)
+    return 0
 
 
 def _refuse_files(chosen: list[str], plot: Path | None, trace: Path | None) -> None:

@@ -37,8 +37,12 @@ class GeneratorProcess:
             [sys.executable, "-m", "mien.backend.bench.load"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        for target in (self._read, self._read_words):
-            threading.Thread(target=target, daemon=True).start()
+        self._readers = [
+            threading.Thread(target=target, daemon=True)
+            for target in (self._read, self._read_words)
+        ]
+        for reader in self._readers:
+            reader.start()
         self._tell(msgspec.json.encode(plan))
 
     def __enter__(self) -> GeneratorProcess:
@@ -71,6 +75,11 @@ class GeneratorProcess:
         self._tell(b"enough")
 
     @property
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
+    @property
     def over(self) -> bool:
         """Whether it has said its last word, or ended without."""
         return not self._said.empty()
@@ -93,6 +102,8 @@ class GeneratorProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for reader in self._readers:
+            reader.join(5.0)
 
     def _tell(self, line: bytes) -> None:
         assert self._process.stdin is not None
@@ -117,11 +128,13 @@ class GeneratorProcess:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._said.put(line)
+        with self._process.stdout:
+            for line in self._process.stdout:
+                self._said.put(line)
         self._said.put(b"")
 
     def _read_words(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._words = (self._words + line)[-_WORDS:]
+        with self._process.stderr:
+            for line in self._process.stderr:
+                self._words = (self._words + line)[-_WORDS:]
