@@ -1,4 +1,4 @@
-"""The load generator against a daemon with tiny models: it sees what is there, and says what broke."""
+"""The load generator against a daemon with tiny models: it sees what is there, and tells."""
 
 import itertools
 import time

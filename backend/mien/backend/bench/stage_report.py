@@ -128,4 +128,5 @@ def words_of(values: Quantiles) -> str:
     """For a person."""
     if values.p50 is None:
         return "–"
-    return f"{values.p50:.0f} / {values.p95:.0f} / {values.p99:.0f} ms (p50 / p95 / p99)"
+    shown = ("–" if v is None else f"{v:.0f}" for v in (values.p50, values.p95, values.p99))
+    return f"{' / '.join(shown)} ms (p50 / p95 / p99)"
