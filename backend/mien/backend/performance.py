@@ -238,6 +238,7 @@ class Performance:
             self._failure = error
             self._ready.set()
             return
+        self.steward.spending.begin()
         # What was imported stays: the collector need not look through it in the middle of a frame.
         gc.collect()
         gc.freeze()

@@ -52,6 +52,7 @@ class Steward:
 
     def begin(self, full_steps: int | None, block_frames: int) -> None:
         """The generator is known now."""
+        self.spending.begin()
         self._plan = Plan(self.costs, full_steps, block_frames, self._config)
 
     @property
