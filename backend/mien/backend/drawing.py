@@ -27,6 +27,8 @@ from mien.protocol.wire import FrameFlag
 
 _LOG = logging.getLogger(__name__)
 _SLOW_SHARE = 0.2  # how much the newest frame counts in the running mean
+_TYPICAL_SHARE = 0.05  # … and in that of all actors
+_SLOWER, _SLOW_ANYWAY_US = 3.0, 160_000.0  # than typical; whatever is typical
 
 
 class Decoder(Protocol):
@@ -86,6 +88,7 @@ class Canvas:
         self._cost = cost
         self._retry_us = retry_us
         self._mean_us = 0.0
+        self.typical_us = 0.0  # what a picture of anybody takes
         self._in_trouble = False
         self._hold_until_us = 0
         self._retired = False
@@ -93,8 +96,13 @@ class Canvas:
 
     @property
     def slow(self) -> bool:
-        """Whether drawing takes longer than a frame lasts."""
-        return self._mean_us > FRAME_US
+        """Whether drawing takes longer than a frame lasts, and not just because all do.
+
+        On a busy machine every picture takes long; that is the plan's business, and no reason to
+        send everybody to the one thread of the slow.
+        """
+        usual_us = min(_SLOWER * self.typical_us, _SLOW_ANYWAY_US)
+        return self._mean_us > max(FRAME_US, usual_us)
 
     def retire(self) -> None:
         """Frees the ring, now or as soon as the frame in work is done."""
@@ -190,6 +198,7 @@ class DrawingThreads:
         self._quick: _Jobs = queue.PriorityQueue()
         self._slow: _Jobs = queue.PriorityQueue()
         self._count = itertools.count()
+        self._typical_us = 0.0
         rows = [self._quick] * threads + [self._slow]
         self._threads = [
             threading.Thread(target=self._run, args=(row,), name=f"mien-draw-{i}", daemon=True)
@@ -205,6 +214,7 @@ class DrawingThreads:
 
         Smaller `turn_us` go first; None: when the shot is due.
         """
+        canvas.typical_us = self._typical_us
         try:
             begins = canvas.accept(Job(shot, size_px, shot.due_us if turn_us is None else turn_us))
         except Full:
@@ -228,8 +238,12 @@ class DrawingThreads:
     def _run(self, jobs: _Jobs) -> None:
         while (work := jobs.get()[2]) is not None:
             canvas, job = work
+            began_us = now_us()
             try:
                 canvas.draw(job)
+                if jobs is self._quick:
+                    took_us = now_us() - began_us
+                    self._typical_us += _TYPICAL_SHARE * (took_us - self._typical_us)
             except Exception:  # a ring that fails: nothing left to hold, the log must tell
                 _LOG.exception("actor %d: its ring failed", canvas.actor_id)
             finally:
