@@ -13,7 +13,8 @@ import mien.protocol
 PUBLIC = """
 EMOTIONS PROTOCOL_VERSION ActorHandle ActorLostError ActorState ActorStats AudioError
 CharacterFileInvalidError CharacterRef Client ClosedError ConnectionLostError Cue Curves
-DaemonNotRunningError EnrolmentFailedError ErrorCode Face Frame FrameFlag InternalError
+DaemonNotRunningError EnrolmentFailedError ErrorCode Face Frame FrameFlag GpuLostError
+GpuMemoryFullError GpuMismatchError InternalError
 InvalidArgumentError LineHandle LineState LinkState MienError MotionStats NotFoundError
 NotOwnerError RequestTimeoutError ResourceExhaustedError RingError RunDirectoryError
 SharedMemoryFullError StageFullError Stats TooLargeError UnknownSessionError UnsupportedVersionError

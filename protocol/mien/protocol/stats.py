@@ -32,6 +32,7 @@ class ActorStats:
     state_bytes: int
     line_id: int  # 0: idle
     buffered_audio_us: int
+    ring_reason: str  # why the ring is of its kind
 
 
 @dataclass(frozen=True)
@@ -104,4 +105,5 @@ def _actor(actor: pb.ActorStats) -> ActorStats:
         state_bytes=actor.state_bytes,
         line_id=actor.line_id,
         buffered_audio_us=actor.buffered_audio_us,
+        ring_reason=actor.ring_reason,
     )
