@@ -2,8 +2,8 @@
 
 Knows the seqlock: the writer makes a slot's sequence odd, writes, makes it even; a reader copies
 and looks whether the sequence moved. Refuses to trust: the header is copied once and checked with
-the memory's real size, and so is every index read later. Where pixels lie (behind the table, or on a
-GPU) is known by a `SlotPixels`. Layout and checks are in `ring_layout`, memory order in
+the memory's real size, and so is every index read later. Where pixels lie (behind the table, or on
+a GPU) is known by a `SlotPixels`. Layout and checks are in `ring_layout`, memory order in
 `ring_memory`, the writer in `ring_writer`; SPEC.md, "Ring", describes them all.
 """
 

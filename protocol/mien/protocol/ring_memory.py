@@ -162,9 +162,7 @@ class MappedPixels:
         """Whole rows are read, then what lies beside a smaller frame is left out."""
         header = self._header
         rows = np.empty(height_px * header.stride_bytes, np.uint8)
-        self._view.read_into(
-            header.pixels_offset + slot * header.slot_bytes, memoryview(rows).cast("B")
-        )
+        self._view.read_into(header.pixels_offset + slot * header.slot_bytes, rows.data)
         if width_px * BYTES_PER_PIXEL == header.stride_bytes:
             return rows.reshape(height_px, width_px, BYTES_PER_PIXEL)
         strided = rows.reshape(height_px, header.stride_bytes)[:, : width_px * BYTES_PER_PIXEL]

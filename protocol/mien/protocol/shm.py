@@ -4,7 +4,8 @@ Knows how each system names, allocates and frees a segment: POSIX `shm_open` wit
 and Windows named file mappings (written after the documentation; not run here). What is attached is
 read through the file, never mapped, where the system allows it: touching a mapped page that a peer
 cut off is SIGBUS, reading it is an error. Refuses to know what is inside.
-`multiprocessing.SharedMemory` is not used: up to Python 3.12 it unlinks a segment when any process that attached to it exits.
+`multiprocessing.SharedMemory` is not used: up to Python 3.12 it unlinks a segment when any process
+that attached to it exits.
 """
 
 from __future__ import annotations
