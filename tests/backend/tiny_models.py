@@ -80,6 +80,7 @@ class TinyDecoder:
 
 class TinyModels:
     profile = "tiny"
+    gpu_uuid = ""
 
     def warm(self):
         pass

@@ -44,6 +44,7 @@ class Identity:
     server_id: str
     epoch: int
     profile: str
+    gpu_uuid: str = ""  # of the GPU that draws
 
 
 class ControlPlane:
@@ -118,7 +119,9 @@ class ControlPlane:
             case pb.Interrupt():
                 self._interrupt(ticket, session, body)
             case pb.Despawn():
-                self._stage.leave(self._stage.own(body.actor_id, session.key))
+                actor = self._stage.own(body.actor_id, session.key)
+                actor.canvas.ring.let_go()  # SPEC.md: a client closes the ring before it asks
+                self._stage.leave(actor)
                 return pb.Ack()
             case pb.Stats():
                 return self._stats(ticket)
@@ -145,6 +148,7 @@ class ControlPlane:
             session=session.key,
             lease_ms=self._config.lease_ms,
             limits=self._limits(),
+            gpu_uuid=self._identity.gpu_uuid,
             engine_profile=self._identity.profile,
             ring_kinds=self._rings.kinds,
             capabilities=CAPABILITIES,
@@ -233,7 +237,8 @@ class ControlPlane:
                 deadline_misses=figures.deadline_misses,
                 latency_p50_ms=figures.latency_p50_ms,
                 latency_p95_ms=figures.latency_p95_ms,
-                ring_kind=actor.ring_kind,
+                ring_kind=actor.canvas.ring.kind,
+                ring_reason=actor.canvas.ring.reason,
                 state_bytes=look.state_bytes,
                 line_id=look.line_id,
                 buffered_audio_us=look.buffered_audio_us,

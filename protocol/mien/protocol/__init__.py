@@ -37,7 +37,7 @@ from mien.protocol.errors import (
     UnsupportedVersionError,
     WireError,
 )
-from mien.protocol.frames import Curves, Frame
+from mien.protocol.frames import Curves, DeviceFrame, Frame
 from mien.protocol.limits import PROTOCOL_VERSION
 from mien.protocol.line import LineHandle
 from mien.protocol.states import ActorState, LineState, LinkState
@@ -60,6 +60,7 @@ __all__ = [
     "Cue",
     "Curves",
     "DaemonNotRunningError",
+    "DeviceFrame",
     "EnrolmentFailedError",
     "ErrorCode",
     "Face",

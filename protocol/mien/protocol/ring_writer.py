@@ -102,6 +102,11 @@ class RingTable:
         self._open_size = (0, 0)
         self._publish(self._taken_slot(), 0, 0, 0, FrameFlag(0))
 
+    def end(self) -> None:
+        """Tells readers that no frame will follow; the ring stays until `close`."""
+        if not self.closed and self._memory.segment.mine:
+            self._memory.set_word(CLOSED_OFFSET, 1)
+
     def close(self) -> None:
         """Tells readers that no frame will follow, unmaps and unlinks. Harmless when repeated.
 
@@ -110,7 +115,7 @@ class RingTable:
         if self.closed:
             return
         if self._memory.segment.mine:
-            self._memory.set_word(CLOSED_OFFSET, 1)
+            self.end()
             self._memory.segment.unlink()
         self._memory.close()
 

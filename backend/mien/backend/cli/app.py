@@ -183,6 +183,9 @@ def serve(
         str | None, typer.Option(help="Listen on [HOST:]PORT with CURVE, not in the run directory.")
     ] = None,
     max_actors: Annotated[int, typer.Option(help="Refuse more actors than this.", min=1)] = 64,
+    ring: Annotated[
+        str, typer.Option(help="auto, or nothing but: posix, named_mapping, cuda_ipc.")
+    ] = "auto",
     motion: Motion = None,
     steps: Steps = None,
     guidance: Guidance = None,
@@ -197,7 +200,7 @@ def serve(
     from mien.backend.config import DaemonConfig
 
     choice = motion_choice(motion, steps, guidance, weights)
-    config = DaemonConfig(run_dir=run_dir, tcp=tcp, max_actors=max_actors, motion=choice)
+    config = DaemonConfig(run_dir=run_dir, tcp=tcp, max_actors=max_actors, ring=ring, motion=choice)
     serve_stage(config, until_stdin_closes=until_stdin_closes)
 
 
