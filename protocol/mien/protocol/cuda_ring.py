@@ -7,6 +7,10 @@ seqlock (`ring`).
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
+import weakref
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -16,9 +20,13 @@ from mien.protocol.cuda_bindings import open_device
 from mien.protocol.cuda_pixels import CudaPixels
 from mien.protocol.errors import InvalidArgumentError
 from mien.protocol.frames import DeviceFrame
-from mien.protocol.ring import RingReader
+from mien.protocol.ring import RingReader, RingState
 from mien.protocol.ring_layout import BYTES_PER_PIXEL, Header, SlotEntry
 from mien.protocol.wire import FrameFlag
+
+_LOG = logging.getLogger("mien.client")
+_LOOKS_A_GRACE = 4
+_LONGEST_PAUSE_S, _SHORTEST_PAUSE_S = 0.5, 0.02
 
 
 class DeviceArray(Protocol):
@@ -44,7 +52,9 @@ def open_ring(info: pb.RingInfo) -> CudaRingReader:
         return pixels[0]
 
     try:
-        return CudaRingReader(view, info.epoch, find_pixels)
+        reader = CudaRingReader(view, info.epoch, find_pixels)
+        _watch.add(reader, info.cuda.grace_ms / 1000)
+        return reader
     except BaseException:
         for opened in pixels:
             opened.release()
@@ -86,6 +96,56 @@ class CudaRingReader(RingReader):
         if self._ended is not None and self._last_device is not None:
             self._last_device = replace(self._last_device, stale=True)
         return self._last_device
+
+
+class _Watch:
+    """Sees to it that rings which ended are let go of, also when nobody asks for frames.
+
+    The daemon frees its memory a grace time after it marked the ring closed, and what happens to
+    who has it open then is undefined. One thread for all readers, while there are any.
+    """
+
+    def __init__(self) -> None:
+        self._readers: weakref.WeakSet[CudaRingReader] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._pause_s = _LONGEST_PAUSE_S
+        self._running = False
+
+    def add(self, reader: CudaRingReader, grace_s: float) -> None:
+        """Looks at the ring several times a grace time."""
+        pause_s = max(grace_s / _LOOKS_A_GRACE, _SHORTEST_PAUSE_S)
+        with self._lock:
+            self._readers.add(reader)
+            self._pause_s = min(self._pause_s, pause_s)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="mien-ring-watch", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                readers = list(self._readers)
+                if not readers:
+                    self._running, self._pause_s = False, _LONGEST_PAUSE_S
+                    return
+                pause_s = self._pause_s
+            over = [reader for reader in readers if _is_over(reader)]
+            with self._lock:
+                self._readers.difference_update(over)
+            del readers, over  # a pause must not keep what its owner dropped
+            time.sleep(pause_s)
+
+
+def _is_over(reader: CudaRingReader) -> bool:
+    """Whether there is nothing left to watch; a fault with one ring must not end the watch."""
+    try:
+        return reader.state is not RingState.LIVE
+    except Exception:
+        _LOG.exception("a ring cannot be watched")
+        return True
+
+
+_watch = _Watch()
 
 
 def _described(entry: SlotEntry, header: Header) -> DeviceFrame:

@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import sys
+import weakref
 
 from mien.protocol.errors import RingError, SharedMemoryFullError
 
@@ -71,6 +72,8 @@ class SharedView:
         self.size_bytes = size_bytes  # 0 after `close`
         self._fd = fd
         self._mapping = mapping
+        # A reader that is dropped without `close` costs no descriptor.
+        self._close_fd = weakref.finalize(self, os.close, fd) if fd >= 0 else None
 
     def read(self, offset: int, size: int) -> bytes:
         """A copy of `size` bytes from `offset` on."""
@@ -99,9 +102,9 @@ class SharedView:
         if self._mapping is not None:
             self._mapping.close()
             self._mapping = None
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        if self._close_fd is not None:
+            self._close_fd()  # at most once
+        self._fd = -1
         self.size_bytes = 0
 
     def _look_at_size(self) -> None:
