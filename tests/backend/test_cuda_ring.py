@@ -214,6 +214,19 @@ def test_a_new_frame_on_another_stream_waits_for_what_is_left_in_its_slot(stage,
     gpu.destroy_stream(slow)
 
 
+def test_what_is_held_is_copied_when_it_is_drawn(stage, ring, reader):
+    gpu = stage.gpu
+    slow = gpu.create_stream()
+    gpu.streams[slow].held = True
+    pixels = ring.begin_device(stream=slow)
+    gpu._put("a kernel", slow, lambda: gpu.peek(pixels).fill(6) is None)
+    ring.commit(line_id=0, pts_us=0, flags=FrameFlag.IDLE)
+    ring.hold(line_id=0, pts_us=40_000, flags=FrameFlag.HELD)
+    gpu.streams[slow].held = False
+    assert reader.latest().frame_id == 2 and (reader.latest().pixels == 6).all()
+    gpu.destroy_stream(slow)
+
+
 # --- copies that stay on the GPU ----------------------------------------------------------------
 
 
