@@ -7,6 +7,7 @@ One thread.
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import numpy as np
@@ -76,6 +77,7 @@ class RingTable:
         """
         if self.closed:
             raise RingError(f"{self.name} is closed")
+        self._memory.segment.check()
         width, height = self._frame_size(width_px, height_px)
         slot = self._next_slot
         if self._open_slot is None:
@@ -105,7 +107,9 @@ class RingTable:
     def end(self) -> None:
         """Tells readers that no frame will follow; the ring stays until `close`."""
         if not self.closed and self._memory.segment.mine:
-            self._memory.set_word(CLOSED_OFFSET, 1)
+            with contextlib.suppress(RingError):  # cut off: readers notice that by themselves
+                self._memory.segment.check()
+                self._memory.set_word(CLOSED_OFFSET, 1)
 
     def close(self) -> None:
         """Tells readers that no frame will follow, unmaps and unlinks. Harmless when repeated.
@@ -137,6 +141,7 @@ class RingTable:
         slot, self._open_slot = self._open_slot, None
         if self.closed:
             raise RingError(f"{self.name} is closed")
+        self._memory.segment.check()
         return slot
 
     def _publish(

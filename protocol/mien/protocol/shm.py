@@ -31,8 +31,9 @@ _PAGE_BYTES = 4096
 class Segment:
     """Shared memory as the one who created it has it. `view` is its bytes, to write into."""
 
-    def __init__(self, name: str, mapping: mmap.mmap) -> None:
+    def __init__(self, name: str, mapping: mmap.mmap, fd: int = -1) -> None:
         self.name = name
+        self._fd = fd
         self.view = memoryview(mapping)
         self._mapping = mapping
         self._pid = os.getpid()
@@ -47,8 +48,19 @@ class Segment:
         """What is mapped; 0 after `close`."""
         return len(self.view)
 
+    def check(self) -> None:
+        """Raises RingError when somebody has cut the memory off: writing to it would be SIGBUS.
+
+        Only this user can do that, and can kill this process as well; asking costs a microsecond.
+        """
+        if self._fd >= 0 and os.fstat(self._fd).st_size < self.size_bytes:
+            raise RingError(f"{self.name} was cut off under its writer")
+
     def close(self) -> None:
         """Unmaps. Arrays still looking into the memory keep it mapped until they are gone."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
         with contextlib.suppress(BufferError):
             self.view.release()
             self._mapping.close()
@@ -184,13 +196,14 @@ else:
         try:
             _allocate(fd, size_bytes)
             mapping = mmap.mmap(fd, size_bytes, _populate(), mmap.PROT_READ | mmap.PROT_WRITE)
-        except (OSError, OverflowError) as error:
-            unlink(name)
-            raise _posix_error(name, size_bytes, error) from error
-        finally:
+        except BaseException as error:
             os.close(fd)
+            unlink(name)
+            if isinstance(error, OSError | OverflowError):
+                raise _posix_error(name, size_bytes, error) from error
+            raise
         _touch(mapping, size_bytes)
-        return Segment(name, mapping)
+        return Segment(name, mapping, fd)
 
     def _attach(name: str, size_bytes: int) -> SharedView:
         try:
