@@ -61,6 +61,7 @@ class DaemonConfig:
     run_dir: Path | None = None
     tcp: str | None = None
     ring: str = "auto"  # or the name of one ring kind, then nothing else is offered
+    ring_grace_s: float = 2.0  # memory on a GPU outlives its ring by this, for its reader's sake
     frame_px: int = 512
     ring_slots: int = 8
     lease_ms: int = limits.DEFAULT_LEASE_MS

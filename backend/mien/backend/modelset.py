@@ -40,6 +40,7 @@ class ModelSet(Protocol):
     """The doors."""
 
     profile: str  # engine profile, as Welcome tells it
+    gpu_uuid: str  # of the GPU that draws frames, as nvidia-smi writes it; empty: the CPU does
 
     def warm(self) -> None:
         """Imports and prepares whatever would delay the first frame."""
@@ -90,6 +91,7 @@ class RealModels:
     """The models that ship with mien."""
 
     profile = "geometric"
+    gpu_uuid = ""
 
     def warm(self) -> None:
         """Imports the motion generator and gets the codec's kernels ready."""

@@ -1,9 +1,11 @@
 """Named shared memory between two processes of one user: create, attach, unlink.
 
 Knows how each system names, allocates and frees a segment: POSIX `shm_open` with real allocation,
-and Windows named file mappings (written after the documentation; not run here). Refuses to know
-what is inside. `multiprocessing.SharedMemory` is not used: up to Python 3.12 it unlinks a segment
-when any process that attached to it exits.
+and Windows named file mappings (written after the documentation; not run here). What is attached is
+read through the file, never mapped, where the system allows it: touching a mapped page that a peer
+cut off is SIGBUS, reading it is an error. Refuses to know what is inside.
+`multiprocessing.SharedMemory` is not used: up to Python 3.12 it unlinks a segment when any process
+that attached to it exits.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 import re
 import secrets
 import sys
+import weakref
 
 from mien.protocol.errors import RingError, SharedMemoryFullError
 
@@ -26,29 +29,99 @@ _PAGE_BYTES = 4096
 
 
 class Segment:
-    """A mapped piece of shared memory. `view` is its bytes: writable for the one who created it."""
+    """Shared memory as the one who created it has it. `view` is its bytes, to write into."""
 
-    def __init__(self, name: str, mapping: mmap.mmap, created: bool) -> None:
+    def __init__(self, name: str, mapping: mmap.mmap, fd: int = -1) -> None:
         self.name = name
-        self.created = created
+        self._fd = fd
         self.view = memoryview(mapping)
         self._mapping = mapping
+        self._pid = os.getpid()
+
+    @property
+    def mine(self) -> bool:
+        """Whether this process created it: a fork of it has the mapping, but not the say."""
+        return self._pid == os.getpid()
 
     @property
     def size_bytes(self) -> int:
         """What is mapped; 0 after `close`."""
         return len(self.view)
 
+    def check(self) -> None:
+        """Raises RingError when somebody has cut the memory off: writing to it would be SIGBUS.
+
+        Only this user can do that, and can kill this process as well; asking costs a microsecond.
+        """
+        if self._fd >= 0 and os.fstat(self._fd).st_size < self.size_bytes:
+            raise RingError(f"{self.name} was cut off under its writer")
+
     def close(self) -> None:
         """Unmaps. Arrays still looking into the memory keep it mapped until they are gone."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
         with contextlib.suppress(BufferError):
             self.view.release()
             self._mapping.close()
         self.view = memoryview(b"")
 
     def unlink(self) -> None:
-        """Removes the name (POSIX); those who have it mapped keep it. Harmless when repeated."""
+        """Removes the name (POSIX); those who have it open keep it. Harmless when repeated."""
         unlink(self.name)
+
+
+class SharedView:
+    """Shared memory as a reader has it. Raises RingError where the memory is gone, and no signal.
+
+    Reading through the file is a copy by the kernel, which ends early where the file ends. A mapped
+    view (macOS, Windows) looks at the file's size before each copy: on macOS a peer that cuts it
+    off in between still crashes the reader; Windows does not let a mapped section shrink.
+    """
+
+    def __init__(self, name: str, size_bytes: int, fd: int, mapping: mmap.mmap | None) -> None:
+        self.name = name
+        self.size_bytes = size_bytes  # 0 after `close`
+        self._fd = fd
+        self._mapping = mapping
+        # A reader that is dropped without `close` costs no descriptor.
+        self._close_fd = weakref.finalize(self, os.close, fd) if fd >= 0 else None
+
+    def read(self, offset: int, size: int) -> bytes:
+        """A copy of `size` bytes from `offset` on."""
+        data = bytearray(size)
+        self.read_into(offset, data)
+        return bytes(data)
+
+    def read_into(self, offset: int, target: bytearray | memoryview) -> None:
+        """Fills `target` with what is at `offset`."""
+        size = len(target)
+        if offset < 0 or offset + size > self.size_bytes:
+            raise RingError(f"{self.name}: bytes {offset}..{offset + size} are not in it")
+        if self._mapping is not None:
+            self._look_at_size()
+            target[:] = memoryview(self._mapping)[offset : offset + size]
+            return
+        done, rest = 0, memoryview(target)
+        while done < size:
+            count = os.preadv(self._fd, [rest[done:]], offset + done)
+            if count == 0:
+                raise RingError(f"{self.name} was cut off under its reader")
+            done += count
+
+    def close(self) -> None:
+        """Lets go of it. Harmless when repeated."""
+        if self._mapping is not None:
+            self._mapping.close()
+            self._mapping = None
+        if self._close_fd is not None:
+            self._close_fd()  # at most once
+        self._fd = -1
+        self.size_bytes = 0
+
+    def _look_at_size(self) -> None:
+        if self._fd >= 0 and os.fstat(self._fd).st_size < self.size_bytes:
+            raise RingError(f"{self.name} was cut off under its reader")
 
 
 def segment_name(server_id: str, actor_id: int) -> str:
@@ -77,8 +150,8 @@ def create(name: str, size_bytes: int) -> Segment:
     return _create(name, size_bytes)
 
 
-def attach(name: str, size_bytes: int) -> Segment:
-    """Maps `size_bytes` of an existing segment, read-only.
+def attach(name: str, size_bytes: int) -> SharedView:
+    """Opens `size_bytes` of an existing segment, read-only.
 
     Raises RingError when it does not exist, is shorter, or belongs to another user.
     """
@@ -97,16 +170,16 @@ if sys.platform == "win32":
             raise SharedMemoryFullError(
                 f"no room for {size_bytes} bytes of shared memory: {error}"
             ) from error
-        return Segment(name, mapping, created=True)
+        return Segment(name, mapping)
 
-    def _attach(name: str, size_bytes: int) -> Segment:
+    def _attach(name: str, size_bytes: int) -> SharedView:
         # A name that does not exist gives a fresh mapping of zeros: the ring's magic is missing
         # then, which is how the reader finds out.
         try:
             mapping = mmap.mmap(-1, size_bytes, tagname=name, access=mmap.ACCESS_READ)
         except (OSError, OverflowError) as error:
             raise RingError(f"cannot map {name}: {error}") from error
-        return Segment(name, mapping, created=False)
+        return SharedView(name, size_bytes, -1, mapping)
 
     def unlink(name: str) -> bool:
         """Windows frees a mapping with its last handle; there is no name to remove."""
@@ -123,15 +196,16 @@ else:
         try:
             _allocate(fd, size_bytes)
             mapping = mmap.mmap(fd, size_bytes, _populate(), mmap.PROT_READ | mmap.PROT_WRITE)
-        except (OSError, OverflowError) as error:
-            unlink(name)
-            raise _posix_error(name, size_bytes, error) from error
-        finally:
+        except BaseException as error:
             os.close(fd)
+            unlink(name)
+            if isinstance(error, OSError | OverflowError):
+                raise _posix_error(name, size_bytes, error) from error
+            raise
         _touch(mapping, size_bytes)
-        return Segment(name, mapping, created=True)
+        return Segment(name, mapping, fd)
 
-    def _attach(name: str, size_bytes: int) -> Segment:
+    def _attach(name: str, size_bytes: int) -> SharedView:
         try:
             fd = _posixshmem.shm_open(name, os.O_RDONLY, mode=0)
         except OSError as error:
@@ -142,12 +216,15 @@ else:
                 raise RingError(f"{name} belongs to another user ({found.st_uid})")
             if found.st_size < size_bytes:
                 raise RingError(f"{name} has {found.st_size} bytes, not {size_bytes}")
-            mapping = mmap.mmap(fd, size_bytes, _populate(), mmap.PROT_READ)
-        except (OSError, OverflowError) as error:
-            raise RingError(f"cannot map {name}: {error}") from error
-        finally:
+            mapping = None
+            if sys.platform == "darwin":  # its shared memory cannot be read as a file
+                mapping = mmap.mmap(fd, size_bytes, _populate(), mmap.PROT_READ)
+        except BaseException as error:
             os.close(fd)
-        return Segment(name, mapping, created=False)
+            if isinstance(error, OSError | OverflowError):
+                raise RingError(f"cannot open {name}: {error}") from error
+            raise
+        return SharedView(name, size_bytes, fd, mapping)
 
     def unlink(name: str) -> bool:
         """Removes a segment's name. False when there was none; raises RingError if not allowed."""

@@ -188,7 +188,7 @@ def serve(
         typer.Option(help="Take at most this share of all cores; a client may ask for less."),
     ] = None,
     ring: Annotated[
-        str, typer.Option(help="Force one kind of ring; `mien doctor` lists them.")
+        str, typer.Option(help="auto, or nothing but: posix, named_mapping, cuda_ipc.")
     ] = "auto",
     motion: Motion = None,
     steps: Steps = None,
