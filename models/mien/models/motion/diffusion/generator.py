@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mien.models.motion.diffusion.guidance import mix, reach_of, turned, variants
+from mien.models.motion.diffusion.guidance import guided, mix, reach_of, turned, variants
 from mien.models.motion.diffusion.mel import BANDS, log_mel
 from mien.models.motion.diffusion.nearness import approach
 from mien.models.motion.diffusion.rings import (
@@ -94,12 +94,26 @@ class DiffusionMotion:
         """Return the same generator with another number of steps; they share weights and states."""
         return DiffusionMotion(self.runtime, steps=steps, guidance=self.guidance)
 
+    def cheap(self) -> DiffusionMotion:
+        """Return the same generator with as little work as keeps a stream going: nobody looks.
+
+        One step and no guidance. Less would not do: without sound heard and tokens made, a face
+        that is seen again would go on from what it was.
+        """
+        return DiffusionMotion(self.runtime, steps=1, guidance=Guidance())
+
     def warm(self, most: int = 1) -> None:
-        """Run a block of every size up to `most` lanes, so that no live block is the first."""
+        """Run a block of every size up to `most` lanes, so that no live block is the first.
+
+        With OpenVINO it takes about two seconds for 64.
+        """
+        once = self.with_steps(1)  # the other steps are the same again
+        kinds = [once, self.cheap()] if guided(self.guidance) else [once]
         for count in self.runtime.batches(min(most, MOST_LANES)):
             sound = np.zeros((count, self.block_frames * HOP_SAMPLES), np.float32)
             wishes = [Controls.neutral(self.block_frames)] * count
-            self.step(self.new_state(count), sound, wishes, np.ones(count, np.bool_))
+            for kind in kinds:
+                kind.step(kind.new_state(count), sound, wishes, np.ones(count, np.bool_))
 
     @cached_property
     def _rest(self) -> F32:

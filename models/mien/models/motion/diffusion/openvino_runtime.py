@@ -26,7 +26,7 @@ from mien.models.motion.types import F32
 
 PRECISIONS = ("f32", "bf16")
 MOST_LEVELS = 256  # noise levels whose steering is kept
-CLOSED = (1, 8)  # numbers of lanes with graphs of their own
+CLOSED = (1, 8)
 OPEN = -1  # instead of a number: graphs for any
 EXACT, STRIDE = 8, 8  # up to EXACT lanes a batch is as large as they are, then in strides
 
