@@ -69,6 +69,16 @@ def levels(slices: F32) -> F32:
     return np.asarray(bands.mean((-3, -1)), np.float32)
 
 
+def _heard_slices(sound: F32) -> F32:
+    """Return mel slices [L, S, SLICE] of [L, samples]; silence, most of what is heard, is known."""
+    loud = sound.any(axis=1)
+    if loud.all():
+        return log_mel(sound).reshape(len(sound), -1, SLICE)
+    slices = np.repeat(log_mel(np.zeros_like(sound[:1])), len(sound), axis=0)
+    slices[loud] = log_mel(sound[loud])
+    return slices.reshape(len(sound), -1, SLICE)
+
+
 class DiffusionMotion:
     """Moves a face by a streaming diffusion transformer; see `MotionGenerator`."""
 
@@ -201,8 +211,7 @@ class DiffusionMotion:
         model = self.runtime.model
         clean = np.clip(finite(audio), -_LOUDEST, _LOUDEST)
         sound = np.concatenate([state.sound[lanes], clean], axis=1)
-        slices = log_mel(sound).reshape(len(sound), -1, SLICE)
-        slices = (slices - model.mel_mean) * model.mel_scale
+        slices = (_heard_slices(sound) - model.mel_mean) * model.mel_scale
         blocks = state.blocks[lanes]
         recalled = self._rings.recalled(state.memory, lanes, blocks)
         features, after = self.runtime.encode(slices, recalled)

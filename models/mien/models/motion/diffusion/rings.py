@@ -32,9 +32,9 @@ class Picked:
 
     def into(self, room: F32) -> None:
         """Write them into `room` [..., at least L, ...]; lanes that are left over repeat one."""
-        lanes = room.shape[self.rows.ndim - 1]
-        more = lanes - self.rows.shape[-1]
-        rows = np.concatenate([self.rows, self.rows[..., :1].repeat(more, -1)], -1)
+        rows, more = self.rows, room.shape[self.rows.ndim - 1] - self.rows.shape[-1]
+        if more:
+            rows = np.concatenate([rows, rows[..., :1].repeat(more, -1)], -1)
         np.take(self.source, rows, axis=0, out=room, mode="clip")  # "raise" would copy twice
 
 
