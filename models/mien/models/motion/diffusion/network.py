@@ -53,9 +53,14 @@ class HeardBlock(nn.Module):
         y = torch.cat([past, self.norm(x)], dim=1)
         slices, reach = x.shape[1], self.dilation
         taps = [y[:, i * reach : i * reach + slices] for i in range(3)]
-        heard = functional.gelu(self.taps(torch.cat(taps, dim=-1)), approximate="tanh")
-        x = x + self.mix(functional.dropout(heard, DROPOUT, self.training))
-        return x, y[:, slices:]
+        return self.added(x, *taps), y[:, slices:]
+
+    def added(self, x: Tensor, far: Tensor, near: Tensor, here: Tensor) -> Tensor:
+        """Return `x` with what is heard two dilations back, one, and here, all of one shape."""
+        heard = self.taps(torch.cat([far, near, here], dim=-1))
+        heard = functional.gelu(heard, approximate="tanh")
+        out: Tensor = x + self.mix(functional.dropout(heard, DROPOUT, self.training))
+        return out
 
 
 class SpeechEncoder(nn.Module):

@@ -7,13 +7,18 @@ imported only where that runtime is asked for.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from mien.models.motion.diffusion.network import MotionTransformer, SpeechEncoder
+from mien.models.motion.diffusion.network import (
+    HeardBlock,
+    MotionTransformer,
+    Seen,
+    SpeechEncoder,
+)
 from mien.models.motion.diffusion.rings import Picked, kept_counts, tap_counts
 from mien.models.motion.diffusion.runtime import BlockInput
 from mien.models.motion.diffusion.sampler import Lips, Times
@@ -53,11 +58,10 @@ class TorchRuntime:
         x = network.enter(self._tensor(slices)).transpose(0, 1)  # [S, L, W]
         after = []
         for i, kept in enumerate(kept_counts(network.shape, count)):
-            block = network.blocks[i]
+            block = cast(HeardBlock, network.blocks[i])
             y = block.norm(x)
             far, near = (torch.cat([old, y[: count - len(old)]]) for old in past[2 * i : 2 * i + 2])
-            heard = block.taps(torch.cat([far, near, y], dim=-1))
-            x = x + block.mix(functional.gelu(heard, approximate="tanh"))
+            x = block.added(x, far, near, y)
             after.append(y[count - kept :])
         features = torch.tanh(network.leave(network.norm(x)))
         return _array(features.transpose(0, 1)), _array(torch.cat(after))
@@ -77,7 +81,7 @@ class TorchRuntime:
         heard, wishes, reach = map(self._tensor, (block.heard, block.wishes, block.reach))
         mix = self._tensor(block.mix)[:, None, None]
         seen = self._tensor(block.seen.array())
-        past = list(zip(seen[0::2], seen[1::2], strict=True))
+        past: Seen = list(zip(seen[0::2], seen[1::2], strict=True))
         newest = self._tensor(block.newest)[:, None].flatten(2).expand(-1, count, -1)
         x = self._tensor(block.noise)
         lips = Lips(x.clone())
