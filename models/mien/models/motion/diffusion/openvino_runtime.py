@@ -45,10 +45,16 @@ def best_precision(core: ov.Core) -> str:
 
 
 class Request:
-    """A compiled graph with arrays of its own to write inputs into."""
+    """A compiled graph with arrays of its own to write inputs into.
 
-    def __init__(self, request: ov.InferRequest) -> None:
+    Where its sizes are `closed`, outputs stay where they are, and are looked up once.
+    """
+
+    def __init__(self, request: ov.InferRequest, closed: bool) -> None:
         self._request = request
+        self._closed = closed
+        self._outputs: list[F32] = []
+        self._taken: set[str] = set()
         self._flat: dict[str, F32] = {}
         self._rooms: dict[str, F32] = {}
 
@@ -70,13 +76,18 @@ class Request:
             room[: len(array)] = array
 
     def take(self, name: str, source: Request, output: int) -> None:
-        """Have the output of another graph as input, not copied."""
-        self._request.set_tensor(name, source._request.output_tensors[output])
+        """Have an output of `source`, closed as this one is or not, as input; it is not copied."""
+        if name not in self._taken:
+            self._request.set_tensor(name, source._request.output_tensors[output])
+            if self._closed:
+                self._taken.add(name)
 
     def infer(self) -> list[F32]:
         """Return the outputs; they are overwritten by the next call."""
         self._request.infer()
-        return [tensor.data for tensor in self._request.output_tensors]
+        if not self._closed or not self._outputs:
+            self._outputs = [tensor.data for tensor in self._request.output_tensors]
+        return self._outputs
 
 
 class OpenVinoRuntime:
@@ -166,7 +177,7 @@ class OpenVinoRuntime:
                     {port: _closed(port.get_partial_shape(), lanes) for port in built.inputs}
                 )
             compiled = self._core.compile_model(built, "CPU", self._config)
-            self._requests[key] = Request(compiled.create_infer_request())
+            self._requests[key] = Request(compiled.create_infer_request(), key[2] != OPEN)
         return self._requests[key]
 
     def _steering(self, time: float) -> F32:
