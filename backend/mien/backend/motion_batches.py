@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,12 +65,17 @@ class MotionBatches:
             seed, performer.actor.reset_seed = performer.actor.reset_seed, None
             if seed is not None:
                 self.lanes.reset(performer.lane, seed)
-        feeds = {p.lane: p.actor.script.feed(p.actor.clock_frame) for p in group}
+        feeds = {p.lane: self._feed(p) for p in group}
         steps = {p.lane: p.rung.steps for p in group if p.rung.steps}
         began_us, began_ns = now_us(), time.thread_time_ns()
         made = self.lanes.step(feeds, steps)
         self._count(group, began_us, (time.thread_time_ns() - began_ns) / 1000)
         return made
+
+    @staticmethod
+    def _feed(performer: Performer) -> Feed:
+        feed = performer.actor.script.feed(performer.actor.clock_frame)
+        return feed if performer.detail.visible else replace(feed, cheap=True)
 
     def figures(self) -> MotionFigures:
         """For Stats. From any thread."""
