@@ -65,6 +65,12 @@ class EyeLayer:
     lid: LidSkin
 
     @property
+    def nbytes(self) -> int:
+        """Memory that it keeps."""
+        pixels = (self.white, self.iris, self.clean_white, self.clean_iris, self.lid.colour)
+        return sum(array.nbytes for array in pixels)
+
+    @property
     def middle(self) -> tuple[float, float]:
         """Middle of the box, px of the portrait."""
         height, width = self.white.shape[:2]

@@ -13,7 +13,6 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.codec.basis import face_basis
@@ -159,27 +158,3 @@ class Folds:
         gains = np.ones(CANONICAL_PX * CANONICAL_PX, np.float32)
         gains[self._pixels] = np.exp(-self.depth * (self._maps @ amount))
         return gains.reshape(CANONICAL_PX, CANONICAL_PX)
-
-
-@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def fold(
-    grid: F32, gains: F32, x0: int, y0: int, x1: int, y1: int
-) -> None:  # pragma: no cover - compiled
-    """Multiply the gains of a flow `grid` [h, w, 8] by those of folds, cells x0..x1 by y0..y1.
-
-    The grid is as `skin_maps.lay_on` has it.
-    """
-    size = gains.shape[0]
-    for i in range(y0, y1):
-        for j in range(x0, x1):
-            if grid[i, j, 5] <= np.float32(0.0):
-                continue
-            x = min(max(grid[i, j, 6], np.float32(0.0)), np.float32(size - 1.001))
-            y = min(max(grid[i, j, 7], np.float32(0.0)), np.float32(size - 1.001))
-            a, b = int(y), int(x)
-            p, q = y - np.float32(a), x - np.float32(b)
-            top = gains[a, b] + q * (gains[a, b + 1] - gains[a, b])
-            low = gains[a + 1, b] + q * (gains[a + 1, b + 1] - gains[a + 1, b])
-            dark = top + p * (low - top) - np.float32(1.0)
-            for k in range(3):
-                grid[i, j, k + 2] *= np.float32(1.0) + np.float32(TINGE[k]) * dark

@@ -299,6 +299,11 @@ class Mouth:
         light = light_of(portrait, rig, self.tint)
         self._harmony = None if learned is None else learned.light(light)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps of its own; sprites are everybody's."""
+        return self.own.colour.nbytes + self.own.depth.nbytes
+
     def _gains(self, gap: Opening, posed: Posed, dynamics: F32, turning: F32) -> F32:
         if self._harmony is None:
             return PLAIN_GAINS

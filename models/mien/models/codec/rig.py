@@ -192,6 +192,11 @@ class Rig:
         self.basis[np.ix_(lids, topology.EYES)] = 0.0  # lids are solved, not blended
         self.lips = LipSolver(self.shape, self.basis)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps."""
+        return int(self.basis.nbytes)
+
     def to_picture(self, points: F64) -> F64:
         """Head axes in iod → picture px at rest, [N, 3]."""
         return np.asarray(self.scale * points @ self.rotation.T + self.shift)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.codec.canonical import CANONICAL_PX
@@ -160,36 +159,3 @@ def _doubled(maps: F32) -> F32:
         shape[axis] *= 2
         maps = both.reshape(shape)
     return np.asarray(maps, np.float32)
-
-
-@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def lay_on(
-    grid: F32, maps: F32, iod_px: float, x0: int, y0: int, x1: int, y1: int
-) -> None:  # pragma: no cover - compiled
-    """Add maps [S, S, 5] (`SkinMaps.at`) to a flow in place, cells x0..x1 by y0..y1.
-
-    `grid` [h, w, 8]: displacement px, gains of red, green and blue, coverage, and the place in the
-    canonical layout px.
-    """
-    size = maps.shape[0]
-    scale = np.float32(size / CANONICAL_PX)
-    half = np.float32(0.5)
-    for i in range(y0, y1):
-        for j in range(x0, x1):
-            cover = grid[i, j, 5]
-            if cover <= np.float32(0.0):
-                continue
-            x = scale * (grid[i, j, 6] + half) - half
-            y = scale * (grid[i, j, 7] + half) - half
-            x = min(max(x, np.float32(0.0)), np.float32(size - 1.001))
-            y = min(max(y, np.float32(0.0)), np.float32(size - 1.001))
-            a, b = int(y), int(x)
-            p, q = y - np.float32(a), x - np.float32(b)
-            for k in range(5):
-                top = maps[a, b, k] + q * (maps[a, b + 1, k] - maps[a, b, k])
-                low = maps[a + 1, b, k] + q * (maps[a + 1, b + 1, k] - maps[a + 1, b, k])
-                here = top + p * (low - top)
-                if k < 2:
-                    grid[i, j, k] += here * np.float32(iod_px)
-                else:
-                    grid[i, j, k] *= here

@@ -1,0 +1,210 @@
+"""Layers drawn into a frame through coarse flows: displaced, shaded and laid on, in one go.
+
+`draw_sheet` and `draw_face` are the fast road (numba; they release the GIL); `draw_sheet_reference`
+and `draw_face_reference` are their slow NumPy twins that the tests hold them against. A flow is
+displacements px and what else goes with them, channel by channel, on cells of one or several
+pixels; in between it is linear. Between texels, too (cubic sampling is no sharper at these scales
+and six times as slow). Refuses to know where flows come from.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mien.models.codec.compose import divide_255
+from mien.models.codec.lanes import LANES
+from mien.models.codec.texels import (
+    EDGE_FROM,
+    EDGE_TO,
+    LEAST_COVER,
+    STEPS,
+    lay_block,
+    lay_shaded_block,
+)
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+U8 = NDArray[np.uint8]
+U32 = NDArray[np.uint32]
+I32 = NDArray[np.int32]
+
+SHEET_CHANNELS, FACE_CHANNELS = 2, 7
+
+
+def texture(layer: U8) -> U32:
+    """A layer [H, W, 4] as the kernels take it: flat pixels, and room to read one row beyond."""
+    packed = np.ascontiguousarray(layer).view(np.uint32).ravel()
+    return np.concatenate([packed, np.zeros(layer.shape[1] + 1, np.uint32)])
+
+
+@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def _widened(
+    row: F32, scale: int, out: F32, x0: int, x1: int
+) -> None:  # pragma: no cover - compiled
+    """`row` [cells] of a flow for pixels `x0`..`x1` (multiples of the blocks) of `out` [size]."""
+    cells = row.shape[0]
+    if scale == 1:
+        for x in range(x0, x1):
+            out[x] = row[x]
+    elif scale == 2:
+        near, far = np.float32(0.75), np.float32(0.25)
+        first, last = x0 >> 1, x1 >> 1
+        for j in range(max(first, 1), min(last, cells - 1)):
+            out[2 * j] = near * row[j] + far * row[j - 1]
+            out[2 * j + 1] = near * row[j] + far * row[j + 1]
+        if first == 0:
+            out[0] = row[0]
+            out[1] = near * row[0] + far * row[1]
+        if last == cells:
+            out[2 * cells - 2] = near * row[cells - 1] + far * row[cells - 2]
+            out[2 * cells - 1] = row[cells - 1]
+    else:
+        for x in range(x0, x1):
+            at = (np.float32(x) + np.float32(0.5)) / np.float32(scale) - np.float32(0.5)
+            at = min(max(at, np.float32(0.0)), np.float32(cells - 1))
+            j = min(int(at), cells - 2)
+            out[x] = row[j] + (at - np.float32(j)) * (row[j + 1] - row[j])
+
+
+@njit(inline="always")
+def _row_of(y: int, scale: int, cells: int) -> tuple[int, float]:  # pragma: no cover - compiled
+    """The row of cells above the middle of pixel row `y`, and how far below it that lies."""
+    at = min(max((y + 0.5) / scale - 0.5, 0.0), cells - 1.0)
+    i = min(int(at), cells - 2)
+    return i, at - i
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def draw_sheet(
+    frame: U32, layer: U32, plate: U32, flow: F32, bands: I32, rows: F32
+) -> None:  # pragma: no cover - compiled
+    """Draw `layer` (a `texture`) through `flow` [2, cells, cells], over `plate` [size, size].
+
+    Into `frame` [size, size], in `bands` [B, 2] of equal height: pixels from and to, of each.
+    `rows` [16 · size] is scratch.
+    """
+    size, cells = frame.shape[0], flow.shape[1]
+    scale, high = size // cells, size // bands.shape[0]
+    width = np.int32(size)
+    for band in range(bands.shape[0]):
+        x0, x1 = bands[band, 0] // LANES * LANES, (bands[band, 1] + LANES - 1) // LANES * LANES
+        x1 = min(x1, size)
+        if bands[band, 1] <= bands[band, 0]:
+            continue
+        kept = -2
+        for y in range(band * high, (band + 1) * high):
+            i, down = _row_of(y, scale, cells)
+            if i != kept:
+                for r in range(i + 1 if i == kept + 1 else i, i + 2):
+                    for k in range(SHEET_CHANNELS):
+                        start = ((r & 1) * SHEET_CHANNELS + k) * size
+                        _widened(flow[k, r], scale, rows[start : start + size], x0, x1)
+                kept = i
+            upper = np.int32((i & 1) * SHEET_CHANNELS * size)
+            lower = np.int32(((i + 1) & 1) * SHEET_CHANNELS * size)
+            for x in range(x0, x1, LANES):
+                lay_block(
+                    frame, layer, plate, width, rows, upper, lower,
+                    np.float32(down), np.int32(x), np.int32(y),
+                )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def draw_face(
+    frame: U32, layer: U32, box: tuple[int, int, int, int], flow: F32,
+    area: tuple[int, int, int, int], rows: F32,
+) -> None:  # fmt: skip # pragma: no cover - compiled
+    """Draw a shaded `layer` through `flow` [7, cells, cells] over `frame` [size, size], in place.
+
+    `layer` is the `texture` of what `box` (x0, y0, x1, y1 px, an empty border) holds. Channels:
+    displacement px, gains of red, green and blue, coverage, all zero where nothing covers, and
+    coverage softened. Only the pixels of `area` (x0, y0, x1, y1), whole blocks.
+    """
+    size, cells = frame.shape[0], flow.shape[1]
+    scale, width = size // cells, np.int32(size)
+    left, top = np.int32(box[0]), np.int32(box[1])
+    wide, tall = np.int32(box[2] - box[0]), np.int32(box[3] - box[1])
+    x0, x1 = area[0], area[2]
+    kept = -2
+    for y in range(area[1], area[3]):
+        i, down = _row_of(y, scale, cells)
+        if i != kept:
+            for r in range(i + 1 if i == kept + 1 else i, i + 2):
+                for k in range(FACE_CHANNELS):
+                    start = ((r & 1) * FACE_CHANNELS + k) * size
+                    _widened(flow[k, r], scale, rows[start : start + size], x0, x1)
+            kept = i
+        upper = np.int32((i & 1) * FACE_CHANNELS * size)
+        lower = np.int32(((i + 1) & 1) * FACE_CHANNELS * size)
+        for x in range(x0, x1, LANES):
+            lay_shaded_block(
+                frame, width, layer, wide, tall, left, top, rows, upper, lower,
+                np.float32(down), np.int32(x), np.int32(y),
+            )  # fmt: skip
+
+
+def blocks_around(low: F64, high: F64, size: int) -> tuple[int, int, int, int] | None:
+    """Whole blocks of a frame that hold `low` .. `high` [2] px with an edge: x0, y0, x1, y1.
+
+    None where that is no part of the frame.
+    """
+    edge = 3.0 * size / 512 + 2.0
+    x0, y0 = (int(max(at - edge, 0.0)) for at in low)
+    x1, y1 = (int(min(at + edge, size)) for at in high)
+    x0, x1 = x0 // LANES * LANES, -(-x1 // LANES) * LANES
+    return (x0, y0 // 2 * 2, x1, -(-y1 // 2) * 2) if x1 > x0 and y1 > y0 else None
+
+
+def full_flow(flow: F32, size: int) -> F32:
+    """A flow [K, cells, cells] at every pixel, [K, size, size]."""
+    cells = flow.shape[1]
+    at = np.clip((np.arange(size) + 0.5) * cells / size - 0.5, 0.0, cells - 1.0)
+    i = np.minimum(at.astype(int), cells - 2)
+    share = (at - i).astype(np.float32)
+    tall = flow[:, i] + share[:, None] * (flow[:, i + 1] - flow[:, i])
+    return np.asarray(tall[..., i] + share * (tall[..., i + 1] - tall[..., i]), np.float32)
+
+
+def fetched(layer: U8, x: F32, y: F32) -> U8:
+    """`layer` [H, W, 4] at positions `x`, `y` [h, w] px of it, held within its edges."""
+    height, width = layer.shape[:2]
+    right = (np.clip(x, 0, width - 1) * STEPS + 0.5).astype(np.int32)
+    below = (np.clip(y, 0, height - 1) * STEPS + 0.5).astype(np.int32)
+    i, j, p, q = below >> 8, right >> 8, below & 255, right & 255
+    both = (p * q + 128) >> 8
+    total = np.zeros((*x.shape, 4), np.int32)
+    for a, b, weight in (
+        (0, 0, 256 - p - q + both), (0, 1, q - both), (1, 0, p - both), (1, 1, both)
+    ):  # fmt: skip
+        rows, columns = np.minimum(i + a, height - 1), np.minimum(j + b, width - 1)
+        total += weight[..., None] * layer[rows, columns].astype(np.int32)
+    return ((total + 128) >> 8).astype(np.uint8)
+
+
+def draw_sheet_reference(frame: U8, layer: U8, plate: U8, flow: F32) -> None:
+    """What `draw_sheet` gives where its bands are the whole frame; all [size, size, 4]."""
+    size = len(frame)
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    right, below = full_flow(flow, size)
+    moved = fetched(layer, columns + right, rows + below).astype(np.int32)
+    value = moved + divide_255((255 - moved[..., 3:]) * plate.astype(np.int32))
+    frame[..., :3] = np.minimum(value[..., :3], 255)
+    frame[..., 3] = 255
+
+
+def draw_face_reference(frame: U8, layer: U8, flow: F32) -> None:
+    """What `draw_face` gives, of a `layer` that is as large as the `frame` [size, size, 4]."""
+    size = len(frame)
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    right, below, *gains, cover, soft = full_flow(flow, size)
+    whole = 1.0 / np.maximum(cover, np.float32(LEAST_COVER))
+    texel = fetched(layer, columns + right * whole, rows + below * whole).astype(np.float32)
+    edge = np.clip((np.minimum(soft, cover) - EDGE_FROM) / (EDGE_TO - EDGE_FROM), 0.0, 1.0)
+    alpha = (texel[..., 3] * edge + 0.5).astype(np.int32)[..., None]
+    gained = texel[..., :3] * np.stack(gains, -1) * (whole * edge)[..., None]
+    colour = np.minimum(gained + 0.5, 255.0).astype(np.int32)
+    value = colour + divide_255((255 - alpha) * frame[..., :3].astype(np.int32))
+    frame[..., :3] = np.minimum(value, 255)
+    frame[..., 3] = 255
