@@ -29,7 +29,7 @@ from mien.models.codec.mouth import Mouth
 from mien.models.codec.profiles import CPU, learned_parts
 from mien.models.codec.rasteriser import rasterise
 from mien.models.codec.relief import Relief
-from mien.models.codec.rig import EYES, Posed, Rig
+from mien.models.codec.rig import EYES, Posed, Rig, coefficients_of, numbers_of
 from mien.models.codec.scratch import FACE_CELLS, Scratch, scratch_of
 from mien.models.codec.shading import Shading
 from mien.models.codec.sheet import Sheet
@@ -144,6 +144,7 @@ class Decoder:
             )
         size = _size_of(out, size_px)
         level, scratch = self.level(size), scratch_of(size)
+        dynamics, pose = coefficients_of(dynamics), numbers_of(pose)
         posed = self.rig.pose(dynamics, pose)
         np.copyto(scratch.frame, level.below)
         self._draw_sheet(scratch, level, posed)
@@ -182,8 +183,7 @@ class Decoder:
         rasterise(laid.points, laid.values, laid.triangles, grid.values, grid.depth, box)
         folds, maps = self._folds.at(dynamics), PLAIN_MAPS
         if self._skin is not None:
-            coefficients = np.clip(np.nan_to_num(dynamics), 0.0, 1.0)
-            maps = filled_up(self._skin.at(coefficients, np.nan_to_num(pose[:3])))
+            maps = filled_up(self._skin.at(dynamics, pose[:3]))
         dress(
             grid.values, grid.depth, maps, PLAIN_FOLDS if folds is None else folds,
             self.rig.scale * scale, box, scratch.dressed,
