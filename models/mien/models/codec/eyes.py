@@ -26,10 +26,11 @@ from mien.models.codec.openings import (
     draw_seam,
     lay,
     opening,
+    part_of,
     pixels_of,
     place,
-    sample_at,
-    samples_of,
+    span_of,
+    width_of,
 )
 from mien.models.codec.pose import F64
 from mien.models.codec.rig import EYES, Eye, Posed, Rig
@@ -262,7 +263,7 @@ def _draw(
     top: F32, bottom: F32, shade: float, shade_px: float, fringe: F32, lash: F64, hang: float,
     clean: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    samples, wide = samples_of(out.shape[0])
+    wide = width_of(out.shape[0])
     x0, x1 = pixels_of(bounds[0], bounds[2], wide)
     y0, y1 = pixels_of(bounds[1], bounds[3], wide)
     most_x, most_y = white.shape[1] - 1.001, white.shape[0] - 1.001
@@ -271,13 +272,14 @@ def _draw(
     for y in range(y0, y1):
         for x in range(x0, x1):
             total[:] = 0.0
-            for sample in np.ndindex(samples, samples):
-                at_y = sample_at(y, sample[0], samples, wide)
-                at_x = sample_at(x, sample[1], samples, wide)
+            (first_y, rows_in), (first_x, columns_in) = span_of(y, wide), span_of(x, wide)
+            for sample in np.ndindex(rows_in, columns_in):
+                at_y, at_x = first_y + sample[0], first_x + sample[1]
                 s, v, high, low = place(at_x, at_y, corner, along, length, top, bottom)
                 cover = covered(s, v, high, low, length)
                 if cover <= 0.0:
                     continue
+                cover *= part_of(at_y, y, wide) * part_of(at_x, x, wide)
                 bx = back[0, 0] * at_x + back[0, 1] * at_y + back[0, 2] - ox
                 by = back[1, 0] * at_x + back[1, 1] * at_y + back[1, 2] - oy
                 wx, wy = min(max(bx, 0.0), most_x), min(max(by, 0.0), most_y)
@@ -310,7 +312,7 @@ def _draw(
                     colour = (disc + (1 - alpha) * ball) * dim
                     total[k] += cover * (colour + lashes * (lash[k] - colour))
             if total[3] > 0.0:
-                lay(out, y, x, total[3], total[0], total[1], total[2], samples)
+                lay(out, y, x, total[3], total[0], total[1], total[2])
 
 
 def slit_of(posed: Posed, eye: Eye, size: int) -> Opening:

@@ -23,10 +23,11 @@ from mien.models.codec.openings import (
     Opening,
     lay,
     opening,
+    part_of,
     pixels_of,
     place,
-    sample_at,
-    samples_of,
+    span_of,
+    width_of,
 )
 from mien.models.codec.pose import F64
 from mien.models.codec.rig import Eye, Posed, Rig
@@ -137,16 +138,16 @@ def _draw(
     lash: F64, lash_px: float, lash_strength: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
     rows, columns, steps = colour.shape[0], colour.shape[1], height.shape[0]
-    samples, wide = samples_of(out.shape[0])
+    wide = width_of(out.shape[0])
     x0, x1 = pixels_of(bounds[0], bounds[2], wide)
     y0, y1 = pixels_of(bounds[1], bounds[3], wide)
     total = np.empty(4)
     for y in range(y0, y1):
         for x in range(x0, x1):
             total[:] = 0.0
-            for sample in np.ndindex(samples, samples):
-                at_y = sample_at(y, sample[0], samples, wide)
-                at_x = sample_at(x, sample[1], samples, wide)
+            (first_y, rows_in), (first_x, columns_in) = span_of(y, wide), span_of(x, wide)
+            for sample in np.ndindex(rows_in, columns_in):
+                at_y, at_x = first_y + sample[0], first_x + sample[1]
                 s, v, high, low = place(at_x, at_y, corner, along, length, top, bottom)
                 share = s / length
                 if share <= 0.0 or share >= 1.0 or low - high < 0.5:
@@ -160,6 +161,7 @@ def _draw(
                 cover = amount * edge * cover * cover * (3.0 - 2.0 * cover) * ends
                 if cover <= 0.0:
                     continue
+                cover *= part_of(at_y, y, wide) * part_of(at_x, x, wide)
                 at = share * (steps - 1)
                 i = min(int(at), steps - 2)
                 whole = height[i] + (at - i) * (height[i + 1] - height[i])
@@ -178,7 +180,7 @@ def _draw(
                     )  # fmt: skip
                     total[k] += cover * (value + line * (lash[k] - value))
             if total[3] > 0.0:
-                lay(out, y, x, total[3], total[0], total[1], total[2], samples)
+                lay(out, y, x, total[3], total[0], total[1], total[2])
 
 
 def lid_of(posed: Posed, eye: Eye, size: int) -> Opening:

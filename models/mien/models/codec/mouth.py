@@ -26,10 +26,11 @@ from mien.models.codec.openings import (
     draw_seam,
     lay,
     opening,
+    part_of,
     pixels_of,
     place,
-    sample_at,
-    samples_of,
+    span_of,
+    width_of,
 )
 from mien.models.codec.pose import F64, yaw_pitch_roll
 from mien.models.codec.profiles import LearnedParts
@@ -199,19 +200,20 @@ def _inside(
     top: F32, bottom: F32, tint: F64, shadow_px: float, tongue_up: float, lift: float, gains: F32,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
     colour, flesh, teeth, total = np.zeros(3), np.ones(3), np.ones(3), np.zeros(4)
-    samples, wide = samples_of(out.shape[0])
+    wide = width_of(out.shape[0])
     x0, x1 = pixels_of(bounds[0], bounds[2], wide)
     y0, y1 = pixels_of(bounds[1], bounds[3], wide)
     for y in range(y0, y1):
         for x in range(x0, x1):
             total[:] = 0.0
-            for sample in np.ndindex(samples, samples):
-                at_y = sample_at(y, sample[0], samples, wide)
-                at_x = sample_at(x, sample[1], samples, wide)
+            (first_y, rows_in), (first_x, columns_in) = span_of(y, wide), span_of(x, wide)
+            for sample in np.ndindex(rows_in, columns_in):
+                at_y, at_x = first_y + sample[0], first_x + sample[1]
                 s, v, high, low = place(at_x, at_y, corner, along, length, top, bottom)
                 cover = covered(s, v, high, low, length)
                 if cover <= 0.0:
                     continue
+                cover *= part_of(at_y, y, wide) * part_of(at_x, x, wide)
                 cx = back[0, 0] * at_x + back[0, 1] * at_y + back[0, 2]
                 cy = back[1, 0] * at_x + back[1, 1] * at_y + back[1, 2]
                 jy = jaw[0] * cy + jaw[1]
@@ -253,7 +255,7 @@ def _inside(
                 for k in range(3):
                     total[k] += cover * colour[k]
             if total[3] > 0.0:
-                lay(out, y, x, total[3], total[0], total[1], total[2], samples)
+                lay(out, y, x, total[3], total[0], total[1], total[2])
 
 
 @njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
@@ -262,20 +264,21 @@ def _tongue(
     corner: F64, along: F64, length: float, top: F32, tint: F64, strength: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
     colour, gain, total = np.zeros(3), np.ones(3), np.zeros(4)
-    samples, wide = samples_of(out.shape[0])
+    wide = width_of(out.shape[0])
     x0, x1 = pixels_of(bounds[0], bounds[2], wide)
     y0, y1 = pixels_of(bounds[1], bounds[3], wide)
     for y in range(y0, y1):
         for x in range(x0, x1):
             total[:] = 0.0
-            for sample in np.ndindex(samples, samples):
-                at_y = sample_at(y, sample[0], samples, wide)
-                at_x = sample_at(x, sample[1], samples, wide)
+            (first_y, rows_in), (first_x, columns_in) = span_of(y, wide), span_of(x, wide)
+            for sample in np.ndindex(rows_in, columns_in):
+                at_y, at_x = first_y + sample[0], first_x + sample[1]
                 s, v, high, _ = place(at_x, at_y, corner, along, length, top, top)
                 cover = strength * min(max(v - high + 0.5, 0.0), 1.0)
                 cover *= min(max(0.15 * min(s, length - s), 0.0), 1.0)
                 if cover <= 0.0:
                     continue
+                cover *= part_of(at_y, y, wide) * part_of(at_x, x, wide)
                 for k in range(3):
                     colour[k] = out[y, x, k] / tint[k]
                 cx = back[0, 0] * at_x + back[0, 1] * at_y + back[0, 2]
@@ -285,7 +288,7 @@ def _tongue(
                 for k in range(3):
                     total[k] += cover * colour[k] * tint[k]
             if total[3] > 0.0:
-                lay(out, y, x, total[3], total[0], total[1], total[2], samples)
+                lay(out, y, x, total[3], total[0], total[1], total[2])
 
 
 class Mouth:

@@ -166,36 +166,41 @@ def covered(
 
 
 @njit(inline="always")
-def samples_of(size: int) -> tuple[int, float]:  # pragma: no cover - compiled
-    """Samples each way in a pixel of a frame of `size`, and its width in px of the portrait.
+def width_of(size: int) -> float:  # pragma: no cover - compiled
+    """How many px of the portrait a pixel of a frame of `size` is wide.
 
-    What is tiny is drawn at the portrait's own fineness and averaged.
+    What is tiny is drawn at the portrait's own fineness in frames of any size, and averaged by
+    area: `span_of` a pixel, each of its px of the portrait with its `part_of` it.
     """
-    width = PORTRAIT_PX / size
-    return int(np.ceil(width)), width
+    return PORTRAIT_PX / size
+
+
+@njit(inline="always")
+def span_of(x: int, width: float) -> tuple[int, int]:  # pragma: no cover - compiled
+    """The first px of the portrait in a frame's pixel `x`, and how many there are."""
+    first = int(x * width + 1e-6)
+    return first, int(np.ceil((x + 1) * width - 1e-6)) - first
+
+
+@njit(inline="always")
+def part_of(at: int, x: int, width: float) -> float:  # pragma: no cover - compiled
+    """How much of a frame's pixel `x` the px `at` of the portrait is, along one axis."""
+    return (min(at + 1.0, (x + 1) * width) - max(float(at), x * width)) / width
 
 
 @njit(inline="always")
 def pixels_of(low: int, high: int, width: float) -> tuple[int, int]:  # pragma: no cover - compiled
-    """The pixels of a frame that pixels `low`..`high` of the portrait lie in."""
+    """The pixels of a frame that px `low`..`high` of the portrait lie in."""
     return int(np.floor(low / width)), int(np.ceil(high / width))
 
 
 @njit(inline="always")
-def sample_at(x: int, i: int, samples: int, width: float) -> float:  # pragma: no cover - compiled
-    """Where sample `i` of a frame's pixel `x` lies in the portrait, px."""
-    return (x + (i + 0.5) / samples) * width - 0.5
-
-
-@njit(inline="always")
 def lay(
-    out: U8, y: int, x: int, cover: float, red: float, green: float, blue: float, samples: int
+    out: U8, y: int, x: int, cover: float, red: float, green: float, blue: float
 ) -> None:  # pragma: no cover - compiled
-    """Lay the sum of a pixel's samples over `out`: coverage, and colours times coverage."""
-    share = 1.0 / (samples * samples)
-    rest = 1.0 - cover * share
+    """Lay what a pixel's parts add up to over `out`: coverage, and colours times coverage."""
     for k, colour in enumerate((red, green, blue)):
-        value = rest * out[y, x, k] + colour * share + 0.5
+        value = (1.0 - cover) * out[y, x, k] + colour + 0.5
         out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
 
 
@@ -204,26 +209,25 @@ def _seam(
     out: U8, bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
     top: F32, bottom: F32, colour: F64, width: float, strength: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    samples, wide = samples_of(out.shape[0])
+    wide = width_of(out.shape[0])
     x0, x1 = pixels_of(bounds[0], bounds[2], wide)
     y0, y1 = pixels_of(bounds[1], bounds[3], wide)
     for y in range(y0, y1):
         for x in range(x0, x1):
             cover = 0.0
-            for sample in np.ndindex(samples, samples):
-                at_y = sample_at(y, sample[0], samples, wide)
-                at_x = sample_at(x, sample[1], samples, wide)
+            (first_y, rows_in), (first_x, columns_in) = span_of(y, wide), span_of(x, wide)
+            for sample in np.ndindex(rows_in, columns_in):
+                at_y, at_x = first_y + sample[0], first_x + sample[1]
                 s, v, high, low = place(at_x, at_y, corner, along, length, top, bottom)
                 share = s / length
                 d = (v - 0.5 * (high + low)) / width
                 if share <= 0.0 or share >= 1.0 or abs(d) > 3.0:
                     continue
-                cover += strength * min(min(share, 1.0 - share) * 8.0, 1.0) * np.exp(-0.5 * d * d)
+                ends = min(min(share, 1.0 - share) * 8.0, 1.0)
+                part = part_of(at_y, y, wide) * part_of(at_x, x, wide)
+                cover += part * strength * ends * np.exp(-0.5 * d * d)
             if cover > 0.0:
-                lay(
-                    out, y, x, cover, cover * colour[0], cover * colour[1], cover * colour[2],
-                    samples,
-                )  # fmt: skip
+                lay(out, y, x, cover, cover * colour[0], cover * colour[1], cover * colour[2])
 
 
 def draw_seam(out: U8, shape: Opening, colour: F64, width_px: float, strength: float) -> None:
