@@ -56,17 +56,17 @@ def bands_to_draw(
 ) -> I32:  # pragma: no cover - compiled
     """Pixels from and to, [BANDS, 2], that each stripe of a layer of `size` px has to be drawn in.
 
-    `flow` [2, h, w] displaces the layer, `filled` [h, w] says where it holds anything. What does
+    `flow` [h, 2, w] displaces the layer, `filled` [h, w] says where it holds anything. What does
     not move, and background that the layer neither covers nor covered, is left out.
     """
-    cells = flow.shape[1]
+    cells = flow.shape[0]
     scale, high = size // cells, size // BANDS
     bands = np.empty((BANDS, 2), np.int32)
     bands[:, 0], bands[:, 1] = size, 0
     for row in range(cells):
         first, last = cells, -1
         for column in range(cells):
-            dx, dy = flow[0, row, column], flow[1, row, column]
+            dx, dy = flow[row, 0, column], flow[row, 1, column]
             if abs(dx) + abs(dy) <= STILL_PX:
                 continue
             from_column = min(max(round(column + dx / scale), 0), cells - 1)

@@ -159,7 +159,7 @@ class Decoder:
         """Everything of the person around the face."""
         ahead = posed.rigid.turn[2, 2] > FOLDS_BEYOND
         grid = scratch.sheet if ahead else scratch.folded
-        size, cells = len(scratch.frame), grid.values.shape[1]
+        size, cells = len(scratch.frame), len(grid.values)
         points, flow = self.sheet.laid(posed, cells / FRAME_SIZE_PX, size / FRAME_SIZE_PX)
         rasterise(points, flow, self.sheet.triangles, grid.values, grid.depth)
         bands = bands_to_draw(grid.values, level.occupied[cells], size)

@@ -86,9 +86,13 @@ def _seen(points: F64, always: I32, edge: I32) -> I32:  # pragma: no cover - com
 @njit(cache=True, nogil=True, boundscheck=False)
 def _laid_out(
     moved: F64, source: F64, places: F32, gains: F32, step: float, scale: float, points: F32,
-    values: F32,
+    values: F32, bounds: F64,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
+    bounds[0], bounds[1] = moved[0, :2], moved[0, :2]
     for i in range(moved.shape[0]):
+        for k in range(2):
+            bounds[0, k] = min(bounds[0, k], moved[i, k])
+            bounds[1, k] = max(bounds[1, k], moved[i, k])
         points[i, 0] = (moved[i, 0] + 0.5) * step - 0.5
         points[i, 1] = (moved[i, 1] + 0.5) * step - 0.5
         points[i, 2] = moved[i, 2]
@@ -179,6 +183,6 @@ class FaceMesh:
         moved = self.posed(posed)
         points = np.empty(moved.shape, np.float32)
         values = np.empty((len(moved), 5), np.float32)
-        _laid_out(moved, self.source, places, gains, step, scale, points, values)
-        flat = moved[:, :2]
-        return Laid(points, values, self.seen(moved), flat.min(0), flat.max(0))
+        bounds = np.empty((2, 2))
+        _laid_out(moved, self.source, places, gains, step, scale, points, values, bounds)
+        return Laid(points, values, self.seen(moved), bounds[0], bounds[1])

@@ -13,10 +13,12 @@ from functools import cache
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.codec.basis import face_basis
 from mien.models.codec.canonical import CANONICAL_PX, inner, layout_of
+from mien.models.codec.rig import coefficients_of
 from mien.models.motion.types import ARKIT_INDEX, ARKIT_NAMES
 
 F32 = NDArray[np.float32]
@@ -152,9 +154,18 @@ class Folds:
 
     def at(self, dynamics: F32) -> F32 | None:
         """Gains [128, 128] of an expression [52]; None where nothing folds."""
-        amount = np.minimum(self._causes @ np.clip(np.nan_to_num(dynamics), 0.0, 1.0), MOST)
+        amount = np.minimum(self._causes @ coefficients_of(dynamics), np.float32(MOST))
         if float(amount.max()) < 0.01:
             return None
+        depth = np.exp(self._maps @ (np.float32(-self.depth) * amount))
         gains = np.ones(CANONICAL_PX * CANONICAL_PX, np.float32)
-        gains[self._pixels] = np.exp(-self.depth * (self._maps @ amount))
+        _put(gains, self._pixels, depth)
         return gains.reshape(CANONICAL_PX, CANONICAL_PX)
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def _put(
+    whole: F32, where: NDArray[np.intp], values: F32
+) -> None:  # pragma: no cover - compiled
+    for i in range(where.shape[0]):
+        whole[where[i]] = values[i]

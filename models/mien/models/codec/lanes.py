@@ -124,11 +124,11 @@ def _at(builder: Any, pointer: Any, index: Any) -> Any:
     return builder.gep(pointer, [builder.sext(index, _I64)], inbounds=True)
 
 
-def spread(builder: Any, scalar: Any) -> Lanes:
+def spread(builder: Any, scalar: Any, count: int = LANES) -> Lanes:
     """The same number in every lane."""
-    blank = ir.Constant(_of(scalar.type), ir.Undefined)
+    blank = ir.Constant(_of(scalar.type, count), ir.Undefined)
     first = builder.insert_element(blank, scalar, _I32(0))
-    nought = ir.Constant(_of(_I32), [0] * LANES)
+    nought = ir.Constant(_of(_I32, count), [0] * count)
     return Lanes(builder, builder.shuffle_vector(first, blank, nought))
 
 
@@ -138,14 +138,15 @@ def counted(builder: Any, first: Any) -> Lanes:
     return (spread(builder, first) + steps).to_float()
 
 
-def load(builder: Any, pointer: Any, index: Any) -> Lanes:
-    """`LANES` elements from `index` on."""
-    cast = builder.bitcast(_at(builder, pointer, index), _of(pointer.type.pointee).as_pointer())
+def load(builder: Any, pointer: Any, index: Any, count: int = LANES) -> Lanes:
+    """`count` elements from `index` on."""
+    vector = _of(pointer.type.pointee, count)
+    cast = builder.bitcast(_at(builder, pointer, index), vector.as_pointer())
     return Lanes(builder, builder.load(cast, align=4))
 
 
 def store(builder: Any, lanes: Lanes, pointer: Any, index: Any) -> None:
-    """Put `LANES` elements from `index` on."""
+    """Put all elements from `index` on."""
     cast = builder.bitcast(_at(builder, pointer, index), lanes.value.type.as_pointer())
     builder.store(lanes.value, cast, align=4)
 

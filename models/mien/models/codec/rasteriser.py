@@ -40,7 +40,7 @@ def _fill(
     points: F32, attributes: F32, triangles: I32, out: F32, depth: F32,
     x0: int, y0: int, x1: int, y1: int,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    channels = out.shape[0]
+    channels = out.shape[1]
     here, across = np.empty(channels, np.float32), np.empty(channels, np.float32)
     for t in range(triangles.shape[0]):
         ia, ib, ic = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -83,7 +83,7 @@ def _fill(
                 if deep < depth[row, left + step]:
                     depth[row, left + step] = deep
                     for k in range(channels):
-                        out[k, row, left + step] = here[k] + along * across[k]
+                        out[row, k, left + step] = here[k] + along * across[k]
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
@@ -92,8 +92,8 @@ def _clear(
 ) -> None:  # pragma: no cover - compiled
     for row in range(y0, y1):
         depth[row, x0:x1] = FAR
-        for k in range(out.shape[0]):
-            out[k, row, x0:x1] = np.float32(0.0)
+        for k in range(out.shape[1]):
+            out[row, k, x0:x1] = np.float32(0.0)
 
 
 def rasterise(
@@ -104,20 +104,20 @@ def rasterise(
     depth: F32,
     box: tuple[int, int, int, int] | None = None,
 ) -> None:
-    """Fill `out` [K, H, W] with `attributes` [N, K] interpolated over `triangles` [T, 3].
+    """Fill `out` [H, K, W] with `attributes` [N, K] interpolated over `triangles` [T, 3].
 
     `points` [N, 3] in grid cells (x right, y down, z away); `depth` [H, W] ends as the depth of
     what is seen, `FAR` where nothing is. Cells that nothing covers are zero. Only cells in `box`
     (x0, y0, x1, y1) are touched; None: all.
     """
-    x0, y0, x1, y1 = box or (0, 0, out.shape[2], out.shape[1])
+    x0, y0, x1, y1 = box or (0, 0, out.shape[2], out.shape[0])
     _clear(out, depth, x0, y0, x1, y1)
     _fill(points, attributes, triangles, out, depth, x0, y0, x1, y1)
 
 
 def rasterise_reference(points: F32, attributes: F32, triangles: I32, out: F32, depth: F32) -> None:
     """What `rasterise` gives without a box, triangle by triangle in NumPy."""
-    _, height, width = out.shape
+    height, _, width = out.shape
     out[...] = 0.0
     depth[...] = FAR
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -132,4 +132,4 @@ def rasterise_reference(points: F32, attributes: F32, triangles: I32, out: F32, 
         z = np.tensordot(np.array([az, bz, cz], np.float32), weights, 1)
         hit = (weights >= -EDGE_TOLERANCE).all(0) & (z < depth)
         depth[hit] = z[hit]
-        out[:, hit] = np.tensordot(attributes[corners], weights[:, hit], (0, 0))
+        out.transpose(0, 2, 1)[hit] = np.tensordot(weights[:, hit], attributes[corners], (0, 0))

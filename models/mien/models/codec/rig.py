@@ -6,6 +6,7 @@ that close on each other, turns that the portrait can bear. Refuses to know pixe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,6 +59,12 @@ EYES = (
 )  # fmt: skip
 
 
+_LOOKS = {
+    side: [(f"eyeLook{way}{side}", degrees) for way, degrees in GAZE_DEGREES.items()]
+    for side in ("Left", "Right")
+}
+
+
 @dataclass(frozen=True)
 class Posed:
     """The rig at one moment."""
@@ -91,7 +98,7 @@ def soft_limit(value: float, low: float, high: float) -> float:
     if size <= knee:
         return value
     room = limit - knee
-    return float(np.sign(value) * (knee + room * np.tanh((size - knee) / room)))
+    return math.copysign(knee + room * math.tanh((size - knee) / room), value)
 
 
 def own_basis(basis: FaceBasis, shape: F64) -> F32:
@@ -224,9 +231,9 @@ class Rig:
     def _gaze(self, eye: Eye, c: F32) -> F64:
         """Iris shift [2] in iod, picture axes, from the four look coefficients."""
 
-        def degrees(direction: str) -> float:
-            return float(c[ARKIT_INDEX[f"eyeLook{direction}{eye.side}"]]) * GAZE_DEGREES[direction]
-
-        across = eye.outward * (degrees("Out") - degrees("In"))
-        down = degrees("Down") - degrees("Up")
-        return np.asarray(EYEBALL_RADIUS_IOD * np.sin(np.radians([across, down])))
+        up, down, inward, outward = (
+            float(c[ARKIT_INDEX[name]]) * most for name, most in _LOOKS[eye.side]
+        )
+        across = eye.outward * (outward - inward)
+        angles = math.radians(across), math.radians(down - up)
+        return EYEBALL_RADIUS_IOD * np.array([math.sin(angle) for angle in angles])

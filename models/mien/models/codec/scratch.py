@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.codec.dressing import POSED_CHANNELS
+from mien.models.codec.lanes import LANES
 from mien.models.codec.warping import FACE_CHANNELS, SHEET_CHANNELS
 
 F32 = NDArray[np.float32]
@@ -32,13 +33,13 @@ SHEET_CELLS = 64
 class Grid:
     """A flow while it is made."""
 
-    values: F32  # [K, cells, cells]
+    values: F32  # [cells, K, cells]
     depth: F32  # [cells, cells]
 
 
 def _grid(channels: int, cells: int) -> Grid:
     return Grid(
-        np.zeros((channels, cells, cells), np.float32), np.zeros((cells, cells), np.float32)
+        np.zeros((cells, channels, cells), np.float32), np.zeros((cells, cells), np.float32)
     )
 
 
@@ -49,9 +50,9 @@ class Scratch:
         self.face_cells = FACE_CELLS[size_px]
         self.frame: U32 = np.zeros((size_px, size_px), np.uint32)
         self.pixels: U8 = self.frame.view(np.uint8).reshape(size_px, size_px, 4)
-        self.rows: F32 = np.zeros(2 * FACE_CHANNELS * size_px, np.float32)
+        self.rows: F32 = np.zeros((2 * FACE_CHANNELS, size_px + LANES), np.float32)
         self.face = _grid(POSED_CHANNELS, self.face_cells)
-        self.dressed: F32 = np.zeros((FACE_CHANNELS, self.face_cells, self.face_cells), np.float32)
+        self.dressed: F32 = np.zeros((self.face_cells, FACE_CHANNELS, self.face_cells), np.float32)
         self.sheet = _grid(SHEET_CHANNELS, SHEET_CELLS)
 
     @cached_property

@@ -14,6 +14,7 @@ from numba.extending import intrinsic
 
 from mien.models.codec.lanes import Lanes, counted, load, load_neighbours, spread, store
 
+MAP_CHANNELS = 8  # of `mix_maps`: five, and three that fill a vector up
 STEPS = 256.0  # a position's steps within a pixel
 LEAST_COVER = 1e-3
 EDGE_FROM, EDGE_TO = 0.4, 0.85  # softened coverage where edges fade
@@ -24,10 +25,15 @@ def _pointer(context: Any, builder: Any, kind: Any, array: Any) -> Any:
     return context.make_array(kind)(context, builder, array).data
 
 
-def _between(builder: Any, low: Any, high: Any, index: Any, down: Lanes) -> Lanes:
-    """Two rows of a flow, `down` of the way from the upper to the lower."""
-    upper = load(builder, low, index)
-    return upper + (load(builder, high, index) - upper) * down
+def _between(
+    builder: Any, rows: Any, both: tuple[Any, Any], channel: int, pitch: Any, x: Any, down: Lanes
+) -> Lanes:
+    """A channel between two rows of a flow, `down` of the way from the upper to the lower."""
+    upper, lower = (
+        load(builder, rows, builder.add(x, builder.mul(pitch, builder.add(k, k.type(channel)))))
+        for k in both
+    )
+    return upper + (lower - upper) * down
 
 
 def _fixed(position: Lanes, most: Any) -> Lanes:
@@ -75,26 +81,25 @@ def _packed(even: Lanes, odd: Lanes) -> Lanes:
 
 @intrinsic
 def lay_block(  # type: ignore[no-untyped-def]
-    typing, frame, layer, plate, size, rows, upper, lower, down, x, y
+    typing, frame, layer, plate, size, rows, pitch, upper, lower, down, x, y
 ):
     """A block at (`x`, `y`) of `frame`: `layer` through two rows of a flow, over `plate`.
 
-    All three are flat, `size` px wide, uint32. `rows` [2 rows · 2 channels, size] are
-    displacements px right and down, one row a channel, from its index `upper` and `lower` on.
+    All three are flat, `size` px wide, uint32. `rows` [2 rows · 2 channels, pitch] are
+    displacements px right and down, one row a channel, from their rows `upper` and `lower` on.
     """
     i32, f32 = types.int32, types.float32
-    signature = types.void(frame, layer, plate, i32, rows, i32, i32, f32, i32, i32)
+    signature = types.void(frame, layer, plate, i32, rows, i32, i32, i32, f32, i32, i32)
 
     def build(context: Any, b: Any, sig: Any, given: Any) -> Any:
         frame, layer, plate, rows = (
             _pointer(context, b, sig.args[k], given[k]) for k in (0, 1, 2, 4)
         )
-        size, upper, lower, down, x, y = (given[k] for k in (3, 5, 6, 7, 8, 9))
+        size, pitch, upper, lower, down, x, y = (given[k] for k in (3, 5, 6, 7, 8, 9, 10))
         share, most = spread(b, down), spread(b, b.sub(size, size.type(1))).to_float()
         places = []
         for channel, home in enumerate((counted(b, x), spread(b, y).to_float())):
-            first = b.add(x, b.mul(size, size.type(channel)))
-            moved = _between(b, b.gep(rows, [upper]), b.gep(rows, [lower]), first, share)
+            moved = _between(b, rows, (upper, lower), channel, pitch, x, share)
             places.append(_fixed(home + moved, most))
         even, odd = _fetched(b, layer, size, *places)
         here = b.add(b.mul(y, size), x)
@@ -109,30 +114,27 @@ def lay_block(  # type: ignore[no-untyped-def]
 
 @intrinsic
 def lay_shaded_block(  # type: ignore[no-untyped-def]
-    typing, frame, size, layer, width, high, left, top, rows, upper, lower, down, x, y
+    typing, frame, size, layer, width, high, left, top, rows, pitch, upper, lower, down, x, y
 ):
     """A block at (`x`, `y`) of `frame`, in place: a shaded `layer` through two rows of a flow.
 
     `layer` is `width` × `high` texels whose corner lies at (`left`, `top`) of the frame and whose
-    border is empty. `rows` [2 rows · 7 channels, size]: displacement right and down px, gains of
+    border is empty. `rows` [2 rows · 7 channels, pitch]: displacement right and down px, gains of
     red, green and blue, coverage (all times coverage) and softened coverage.
     """
     i32, f32 = types.int32, types.float32
     signature = types.void(
-        frame, i32, layer, i32, i32, i32, i32, rows, i32, i32, f32, i32, i32
+        frame, i32, layer, i32, i32, i32, i32, rows, i32, i32, i32, f32, i32, i32
     )  # fmt: skip
 
     def build(context: Any, b: Any, sig: Any, given: Any) -> Any:
         frame, layer, rows = (_pointer(context, b, sig.args[k], given[k]) for k in (0, 2, 7))
         size, width, high, left, top = (given[k] for k in (1, 3, 4, 5, 6))
-        upper, lower, down, x, y = given[8:]
+        pitch, upper, lower, down, x, y = given[8:]
         share = spread(b, down)
         channels = []
         for channel in range(7):
-            first = b.add(x, b.mul(size, size.type(channel)))
-            channels.append(
-                _between(b, b.gep(rows, [upper]), b.gep(rows, [lower]), first, share)
-            )
+            channels.append(_between(b, rows, (upper, lower), channel, pitch, x, share))
         right, below, *gains, cover, soft = channels
         whole = 1.0 / cover.most(LEAST_COVER)
         homes = counted(b, b.sub(x, left)), spread(b, b.sub(y, top)).to_float()
@@ -154,6 +156,33 @@ def lay_shaded_block(  # type: ignore[no-untyped-def]
         even = (red | blue << 16).shorts() + _through(alpha, behind & _EVEN)
         odd = green.shorts() + _through(alpha, behind >> 8 & _EVEN)
         store(b, _packed(even, odd), frame, here)
+        return context.get_dummy_value()
+
+    return signature, build
+
+
+@intrinsic
+def mix_maps(typing, maps, index, stride, right, down, out):  # type: ignore[no-untyped-def]
+    """Eight channels of `maps`, flat, between four places, into `out` [8].
+
+    `index` is where the upper left place begins, `stride` how far below the next row lies; `right`
+    and `down` are shares of the way to the next place.
+    """
+    i32, f32 = types.int32, types.float32
+    signature = types.void(maps, i32, i32, f32, f32, out)
+
+    def build(context: Any, b: Any, sig: Any, given: Any) -> Any:
+        maps, out = (_pointer(context, b, sig.args[k], given[k]) for k in (0, 5))
+        index, stride = given[1:3]
+        right, down = (spread(b, share, MAP_CHANNELS) for share in given[3:5])
+
+        def row(first: Any) -> Lanes:
+            left = load(b, maps, first, MAP_CHANNELS)
+            beside = load(b, maps, b.add(first, first.type(MAP_CHANNELS)), MAP_CHANNELS)
+            return left + (beside - left) * right
+
+        upper = row(index)
+        store(b, upper + (row(b.add(index, stride)) - upper) * down, out, index.type(0))
         return context.get_dummy_value()
 
     return signature, build

@@ -2,8 +2,8 @@
 
 `draw_sheet` and `draw_face` are the fast road (numba; they release the GIL); `draw_sheet_reference`
 and `draw_face_reference` are their slow NumPy twins that the tests hold them against. A flow is
-displacements px and what else goes with them, channel by channel, on cells of one or several
-pixels; in between it is linear. Between texels, too (cubic sampling is no sharper at these scales
+displacements px and what else goes with them, row by row and in each channel by channel, on cells
+of one or several pixels; in between it is linear. Between texels, too (cubic sampling is no sharper at these scales
 and six times as slow). Refuses to know where flows come from.
 """
 
@@ -80,14 +80,14 @@ def _row_of(y: int, scale: int, cells: int) -> tuple[int, float]:  # pragma: no 
 def draw_sheet(
     frame: U32, layer: U32, plate: U32, flow: F32, bands: I32, rows: F32
 ) -> None:  # pragma: no cover - compiled
-    """Draw `layer` (a `texture`) through `flow` [2, cells, cells], over `plate` [size, size].
+    """Draw `layer` (a `texture`) through `flow` [cells, 2, cells], over `plate` [size, size].
 
     Into `frame` [size, size], in `bands` [B, 2] of equal height: pixels from and to, of each.
-    `rows` [16 · size] is scratch.
+    `rows` [4, size or more] is scratch.
     """
-    size, cells = frame.shape[0], flow.shape[1]
+    size, cells = frame.shape[0], flow.shape[0]
     scale, high = size // cells, size // bands.shape[0]
-    width = np.int32(size)
+    width, pitch = np.int32(size), np.int32(rows.shape[1])
     for band in range(bands.shape[0]):
         x0, x1 = bands[band, 0] // LANES * LANES, (bands[band, 1] + LANES - 1) // LANES * LANES
         x1 = min(x1, size)
@@ -99,14 +99,14 @@ def draw_sheet(
             if i != kept:
                 for r in range(i + 1 if i == kept + 1 else i, i + 2):
                     for k in range(SHEET_CHANNELS):
-                        start = ((r & 1) * SHEET_CHANNELS + k) * size
-                        _widened(flow[k, r], scale, rows[start : start + size], x0, x1)
+                        line = rows[(r & 1) * SHEET_CHANNELS + k]
+                        _widened(flow[r, k], scale, line, x0, x1)
                 kept = i
-            upper = np.int32((i & 1) * SHEET_CHANNELS * size)
-            lower = np.int32(((i + 1) & 1) * SHEET_CHANNELS * size)
+            upper = np.int32((i & 1) * SHEET_CHANNELS)
+            lower = np.int32(((i + 1) & 1) * SHEET_CHANNELS)
             for x in range(x0, x1, LANES):
                 lay_block(
-                    frame, layer, plate, width, rows, upper, lower,
+                    frame, layer, plate, width, rows, pitch, upper, lower,
                     np.float32(down), np.int32(x), np.int32(y),
                 )  # fmt: skip
 
@@ -116,14 +116,14 @@ def draw_face(
     frame: U32, layer: U32, box: tuple[int, int, int, int], flow: F32,
     area: tuple[int, int, int, int], rows: F32,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    """Draw a shaded `layer` through `flow` [7, cells, cells] over `frame` [size, size], in place.
+    """Draw a shaded `layer` through `flow` [cells, 7, cells] over `frame` [size, size], in place.
 
     `layer` is the `texture` of what `box` (x0, y0, x1, y1 px, an empty border) holds. Channels:
     displacement px, gains of red, green and blue, coverage, all zero where nothing covers, and
     coverage softened. Only the pixels of `area` (x0, y0, x1, y1), whole blocks.
     """
-    size, cells = frame.shape[0], flow.shape[1]
-    scale, width = size // cells, np.int32(size)
+    size, cells = frame.shape[0], flow.shape[0]
+    scale, width, pitch = size // cells, np.int32(size), np.int32(rows.shape[1])
     left, top = np.int32(box[0]), np.int32(box[1])
     wide, tall = np.int32(box[2] - box[0]), np.int32(box[3] - box[1])
     x0, x1 = area[0], area[2]
@@ -133,14 +133,14 @@ def draw_face(
         if i != kept:
             for r in range(i + 1 if i == kept + 1 else i, i + 2):
                 for k in range(FACE_CHANNELS):
-                    start = ((r & 1) * FACE_CHANNELS + k) * size
-                    _widened(flow[k, r], scale, rows[start : start + size], x0, x1)
+                    line = rows[(r & 1) * FACE_CHANNELS + k]
+                    _widened(flow[r, k], scale, line, x0, x1)
             kept = i
-        upper = np.int32((i & 1) * FACE_CHANNELS * size)
-        lower = np.int32(((i + 1) & 1) * FACE_CHANNELS * size)
+        upper = np.int32((i & 1) * FACE_CHANNELS)
+        lower = np.int32(((i + 1) & 1) * FACE_CHANNELS)
         for x in range(x0, x1, LANES):
             lay_shaded_block(
-                frame, width, layer, wide, tall, left, top, rows, upper, lower,
+                frame, width, layer, wide, tall, left, top, rows, pitch, upper, lower,
                 np.float32(down), np.int32(x), np.int32(y),
             )  # fmt: skip
 
@@ -158,8 +158,8 @@ def blocks_around(low: F64, high: F64, size: int) -> tuple[int, int, int, int] |
 
 
 def full_flow(flow: F32, size: int) -> F32:
-    """A flow [K, cells, cells] at every pixel, [K, size, size]."""
-    cells = flow.shape[1]
+    """A flow [cells, K, cells] at every pixel, [K, size, size]."""
+    flow, cells = flow.transpose(1, 0, 2), len(flow)
     at = np.clip((np.arange(size) + 0.5) * cells / size - 0.5, 0.0, cells - 1.0)
     i = np.minimum(at.astype(int), cells - 2)
     share = (at - i).astype(np.float32)
