@@ -186,9 +186,12 @@ class Decoder:
             maps = filled_up(self._skin.at(dynamics, pose[:3]))
         dress(
             grid.values, grid.depth, maps, PLAIN_FOLDS if folds is None else folds,
-            self.rig.scale * scale, box, scratch.dressed,
+            self.rig.scale * scale, box, scratch.dressed, scratch.extents,
         )  # fmt: skip
-        draw_face(scratch.frame, level.face, level.face_box, scratch.dressed, area, scratch.rows)
+        draw_face(
+            scratch.frame, level.face, level.face_box, scratch.dressed, scratch.extents, area,
+            scratch.rows,
+        )  # fmt: skip
 
     def _draw_openings(self, pixels: U8, posed: Posed, dynamics: F32, pose: F32) -> None:
         """Eyes and the mouth's inside."""

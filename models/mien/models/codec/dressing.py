@@ -62,13 +62,14 @@ def _soften(
 @njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
 def dress(
     posed: F32, depth: F32, maps: F32, folds: F32, iod_px: float,
-    box: tuple[int, int, int, int], out: F32,
+    box: tuple[int, int, int, int], out: F32, extents: I32,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
     """Dress the cells of `box` (x0, y0, x1, y1) of a face's flow, into `out` [h, 7, w].
 
     `posed` [h, 5, w] and `depth` [h, w] as rasterised; the box has a margin that nothing covers.
     `maps` [S, S, 8] shift places (in units of `iod_px`) and gain, see `SkinMaps.at`; `folds`
-    [128, 128] gain, see `Folds.at`, most of it in blue.
+    [128, 128] gain, see `Folds.at`, most of it in blue. `extents` [h, 2] gets the first cell of each
+    row that is covered, and the one after the last.
     """
     x0, y0, x1, y1 = box
     size, fold_size = maps.shape[0], folds.shape[0]
@@ -77,11 +78,14 @@ def dress(
     unit, one = np.float32(iod_px), np.float32(1.0)
     here = np.empty(MAP_CHANNELS, np.float32)
     for i in range(y0, y1):
+        extents[i, 0], extents[i, 1] = x1, x0
         for j in range(x0, x1):
             if depth[i, j] >= FAR:
                 for k in range(6):
                     out[i, k, j] = np.float32(0.0)
                 continue
+            extents[i, 0] = min(extents[i, 0], j)
+            extents[i, 1] = j + 1
             u, v = posed[i, 3, j], posed[i, 4, j]
             a, p = _spot(v, size, scale)
             b, q = _spot(u, size, scale)

@@ -19,6 +19,7 @@ from mien.models.codec.lanes import LANES
 from mien.models.codec.warping import FACE_CHANNELS, SHEET_CHANNELS
 
 F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
 U32 = NDArray[np.uint32]
 
@@ -53,6 +54,7 @@ class Scratch:
         self.rows: F32 = np.zeros((2 * FACE_CHANNELS, size_px + LANES), np.float32)
         self.face = _grid(POSED_CHANNELS, self.face_cells)
         self.dressed: F32 = np.zeros((self.face_cells, FACE_CHANNELS, self.face_cells), np.float32)
+        self.extents: I32 = np.zeros((self.face_cells, 2), np.int32)
         self.sheet = _grid(SHEET_CHANNELS, SHEET_CELLS)
 
     @cached_property

@@ -46,26 +46,26 @@ def _widened(
     """`row` [cells] of a flow for pixels `x0`..`x1` (multiples of the blocks) of `out` [size]."""
     cells = row.shape[0]
     if scale == 1:
-        for x in range(x0, x1):
-            out[x] = row[x]
+        out[x0:x1] = row[x0:x1]
     elif scale == 2:
+        # Slices that begin at 0: loops over them become vectors.
         near, far = np.float32(0.75), np.float32(0.25)
-        first, last = x0 >> 1, x1 >> 1
-        for j in range(max(first, 1), min(last, cells - 1)):
-            out[2 * j] = near * row[j] + far * row[j - 1]
-            out[2 * j + 1] = near * row[j] + far * row[j + 1]
-        if first == 0:
-            out[0] = row[0]
-            out[1] = near * row[0] + far * row[1]
-        if last == cells:
-            out[2 * cells - 2] = near * row[cells - 1] + far * row[cells - 2]
-            out[2 * cells - 1] = row[cells - 1]
+        first, count = x0 // 2, (x1 - x0) // 2
+        pairs, here = out[x0:x1], row[first : first + count]
+        for j in range(1, count):
+            pairs[2 * j] = near * here[j] + far * here[j - 1]
+        for j in range(count - 1):
+            pairs[2 * j + 1] = near * here[j] + far * here[j + 1]
+        before, after = max(first - 1, 0), min(first + count, cells - 1)
+        pairs[0] = near * here[0] + far * row[before]
+        pairs[2 * count - 1] = near * here[count - 1] + far * row[after]
     else:
-        for x in range(x0, x1):
-            at = (np.float32(x) + np.float32(0.5)) / np.float32(scale) - np.float32(0.5)
-            at = min(max(at, np.float32(0.0)), np.float32(cells - 1))
+        step, half = np.float32(1.0 / scale), np.float32(0.5)
+        most, start = np.float32(cells - 1), np.float32(x0) + half
+        for x in range(x1 - x0):
+            at = min(max((np.float32(x) + start) * step - half, np.float32(0.0)), most)
             j = min(int(at), cells - 2)
-            out[x] = row[j] + (at - np.float32(j)) * (row[j + 1] - row[j])
+            out[x0 + x] = row[j] + (at - np.float32(j)) * (row[j + 1] - row[j])
 
 
 @njit(inline="always")
@@ -114,13 +114,13 @@ def draw_sheet(
 @njit(cache=True, nogil=True, boundscheck=False)
 def draw_face(
     frame: U32, layer: U32, box: tuple[int, int, int, int], flow: F32,
-    area: tuple[int, int, int, int], rows: F32,
+    extents: I32, area: tuple[int, int, int, int], rows: F32,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
     """Draw a shaded `layer` through `flow` [cells, 7, cells] over `frame` [size, size], in place.
 
     `layer` is the `texture` of what `box` (x0, y0, x1, y1 px, an empty border) holds. Channels:
     displacement px, gains of red, green and blue, coverage, all zero where nothing covers, and
-    coverage softened. Only the pixels of `area` (x0, y0, x1, y1), whole blocks.
+    coverage softened; `extents` [cells, 2]: what is covered of each row. Only the pixels of `area` (x0, y0, x1, y1), whole blocks.
     """
     size, cells = frame.shape[0], flow.shape[0]
     scale, width, pitch = size // cells, np.int32(size), np.int32(rows.shape[1])
@@ -138,7 +138,9 @@ def draw_face(
             kept = i
         upper = np.int32((i & 1) * FACE_CHANNELS)
         lower = np.int32(((i + 1) & 1) * FACE_CHANNELS)
-        for x in range(x0, x1, LANES):
+        first = max(min(extents[i, 0], extents[i + 1, 0]) - 1, 0) * scale // LANES * LANES
+        last = min(max(extents[i, 1], extents[i + 1, 1]) * scale + scale, x1)
+        for x in range(max(first, x0), last, LANES):
             lay_shaded_block(
                 frame, width, layer, wide, tall, left, top, rows, pitch, upper, lower,
                 np.float32(down), np.int32(x), np.int32(y),
