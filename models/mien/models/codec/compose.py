@@ -17,7 +17,7 @@ U8 = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 I32 = NDArray[np.int32]
 
-BANDS = 16  # horizontal stripes that a layer is drawn in, each as wide as it has to be
+BANDS = 8  # horizontal stripes that a layer is drawn in, each as wide as it has to be
 STILL_PX = 1.0 / 128.0  # a displacement that nobody could see
 
 

@@ -52,6 +52,7 @@ TINT_SHARE = 0.8
 NARROW_IS_DARK_IOD = 0.12  # little light enters a mouth that is open less than this
 DARKEST, DARKEST_BESIDE_OWN = 0.62, 0.9
 LIP_SHADOW_IOD = 0.055
+STILL_IOD = 0.004  # lips that moved less have not moved
 OWN_FADE_IOD = 0.012  # a mouth that shows no teeth keeps its own pixels this far into an opening
 NEUTRAL_TEETH = np.array([226.0, 214.0, 196.0])
 OWN_TEETH = 0.999  # below 1: their patch gets soft edges once it leaves its place
@@ -322,7 +323,13 @@ class Mouth:
         if self.teeth > 0.0:  # own teeth are the best witness of their light
             own = teeth_colour(self.own) / NEUTRAL_TEETH
             self.tint = self.tint + self.teeth * (own - self.tint)
-        lips = rig.landmarks[list(topology.UPPER_INNER_LIP), :2]
+        upper, lower = (list(side) for side in (topology.UPPER_INNER_LIP, topology.LOWER_INNER_LIP))
+        lips = rig.landmarks[upper, :2]
+        gap = opening(lips, rig.landmarks[lower, :2], int(PORTRAIT_PX))
+        self._widest_at_rest = max(self.gap, 0.0)
+        drawn = float((gap.bottom - gap.top).max()) / rig.scale
+        if abs(drawn - self._widest_at_rest) > STILL_IOD:  # a moustache: lips found anew since
+            self._widest_at_rest = drawn
         self.seam = dark_edge(portrait, lips) * 0.8
         self.rig = rig
         light = light_of(portrait, rig, self.tint)
@@ -375,8 +382,8 @@ class Mouth:
 
     def _own_share(self, widest: float, posed: Posed) -> float:
         """How much of the portrait's own mouth pixels stays: teeth for good, a dark gap briefly."""
-        moved = abs(widest - max(self.gap, 0.0)) + posed.jaw
-        fading = float(np.clip(1.0 - (moved - 0.004) / OWN_FADE_IOD, 0.0, 1.0))
+        moved = abs(widest - self._widest_at_rest) + posed.jaw
+        fading = float(np.clip(1.0 - (moved - STILL_IOD) / OWN_FADE_IOD, 0.0, 1.0))
         return max(fading, self.teeth * OWN_TEETH)
 
     def _to_canvas(self, posed: Posed, seen: SpriteSet, pitch: float, roll: float) -> F64:
