@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.codec import topology
-from mien.models.codec.compose import over_reference, premultiplied_difference
+from mien.models.codec.compose import over, premultiplied_difference
 from mien.models.codec.openings import coverage, opening
 from mien.models.codec.pose import F64, yaw_pitch_roll
 from mien.models.codec.rig import Rig
@@ -252,7 +252,7 @@ def build_layers(portrait: U8, plate: U8, matte: U8, rig: Rig) -> Layers:
     sheet = with_neck(sheet, alpha, rig)
 
     below = np.empty((size, size, 4), np.uint8)
-    over_reference(sheet, plate, below)
+    over(sheet, plate, below)
     face = premultiplied_difference(skin, below[..., :3], alpha)
     face[alpha == 0] = 0
     return Layers(plate, sheet, face, below)

@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 
 from mien.models.codec import topology
 from mien.models.codec.layers import smoothstep
-from mien.models.codec.openings import Opening, opening, place
+from mien.models.codec.lips import ease
+from mien.models.codec.openings import (
+    PORTRAIT_PX,
+    Opening,
+    lay,
+    opening,
+    part_of,
+    pixels_of,
+    place,
+    span_of,
+    width_of,
+)
 from mien.models.codec.pose import F64
 from mien.models.codec.rig import Eye, Posed, Rig
 
@@ -126,40 +137,50 @@ def _draw(
     along: F64, length: float, top: F32, bottom: F32, iod_px: float, amount: float,
     lash: F64, lash_px: float, lash_strength: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    rows, columns, samples = colour.shape[0], colour.shape[1], height.shape[0]
-    for y in range(bounds[1], bounds[3]):
-        for x in range(bounds[0], bounds[2]):
-            s, v, high, low = place(x, y, corner, along, length, top, bottom)
-            share = s / length
-            if share <= 0.0 or share >= 1.0 or low - high < 0.5:
-                continue
-            edge = min(max(low - v + 0.5, 0.0), 1.0)  # lids are one pixel soft
-            t = (v - high) / (low - high)
-            if edge <= 0.0 or t <= 0.0:
-                continue
-            ends = min(min(share, 1.0 - share) * 12.0, 1.0)
-            cover = min(t / FADES_BY, 1.0)
-            cover = amount * edge * cover * cover * (3.0 - 2.0 * cover) * ends
-            if cover <= 0.0:
-                continue
-            at = share * (samples - 1)
-            i = min(int(at), samples - 2)
-            whole = height[i] + (at - i) * (height[i + 1] - height[i])
-            u = min(max(share * columns - 0.5, 0.0), columns - 1.001)
-            r = 1.0 - max(low - v, 0.0) / max(whole * iod_px, 1.0)
-            r = min(max(r * rows - 0.5, 0.0), rows - 1.001)
-            m, n = int(r), int(u)
-            p, q = r - m, u - n
-            away = max(low - v, 0.0) / lash_px
-            line = lash_strength * np.exp(-0.5 * away * away)
-            for k in range(3):
-                value = (
-                    (1 - p) * ((1 - q) * colour[m, n, k] + q * colour[m, n + 1, k])
-                    + p * ((1 - q) * colour[m + 1, n, k] + q * colour[m + 1, n + 1, k])
-                )  # fmt: skip
-                value += line * (lash[k] - value)
-                value = out[y, x, k] + cover * (value - out[y, x, k]) + 0.5
-                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
+    rows, columns, steps = colour.shape[0], colour.shape[1], height.shape[0]
+    wide = width_of(out.shape[0])
+    x0, x1 = pixels_of(bounds[0], bounds[2], wide)
+    y0, y1 = pixels_of(bounds[1], bounds[3], wide)
+    total = np.empty(4)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            total[:] = 0.0
+            (first_y, rows_in), (first_x, columns_in) = span_of(y, wide), span_of(x, wide)
+            for sample in np.ndindex(rows_in, columns_in):
+                at_y, at_x = first_y + sample[0], first_x + sample[1]
+                s, v, high, low = place(at_x, at_y, corner, along, length, top, bottom)
+                share = s / length
+                if share <= 0.0 or share >= 1.0 or low - high < 0.5:
+                    continue
+                edge = min(max(low - v + 0.5, 0.0), 1.0)  # lids are one pixel soft
+                t = (v - high) / (low - high)
+                if edge <= 0.0 or t <= 0.0:
+                    continue
+                ends = min(min(share, 1.0 - share) * 12.0, 1.0)
+                cover = min(t / FADES_BY, 1.0)
+                cover = amount * edge * cover * cover * (3.0 - 2.0 * cover) * ends
+                if cover <= 0.0:
+                    continue
+                cover *= part_of(at_y, y, wide) * part_of(at_x, x, wide)
+                at = share * (steps - 1)
+                i = min(int(at), steps - 2)
+                whole = height[i] + (at - i) * (height[i + 1] - height[i])
+                u = min(max(share * columns - 0.5, 0.0), columns - 1.001)
+                r = 1.0 - max(low - v, 0.0) / max(whole * iod_px, 1.0)
+                r = min(max(r * rows - 0.5, 0.0), rows - 1.001)
+                m, n = int(r), int(u)
+                p, q = r - m, u - n
+                away = max(low - v, 0.0) / lash_px
+                line = 0.0 if away > 6.0 else lash_strength * np.exp(-0.5 * away * away)
+                total[3] += cover
+                for k in range(3):
+                    value = (
+                        (1 - p) * ((1 - q) * colour[m, n, k] + q * colour[m, n + 1, k])
+                        + p * ((1 - q) * colour[m + 1, n, k] + q * colour[m + 1, n + 1, k])
+                    )  # fmt: skip
+                    total[k] += cover * (value + line * (lash[k] - value))
+            if total[3] > 0.0:
+                lay(out, y, x, total[3], total[0], total[1], total[2])
 
 
 def lid_of(posed: Posed, eye: Eye, size: int) -> Opening:
@@ -168,11 +189,11 @@ def lid_of(posed: Posed, eye: Eye, size: int) -> Opening:
 
 
 def draw_lid(out: U8, skin: LidSkin, posed: Posed, opened: float) -> None:
-    """Draw a lid into `out` [S, S, 4]; `opened` is its slit's height, 1 as in the portrait."""
-    amount = float(smoothstep(np.array(1.0 - opened), DRAWN_FROM, DRAWN_BY))
+    """Draw a lid into `out` [n, n, 4]; `opened` is its slit's height, 1 as in the portrait."""
+    amount = ease(1.0 - opened, DRAWN_FROM, DRAWN_BY)
     if amount <= 0.0:
         return
-    lid = lid_of(posed, skin.eye, out.shape[0])
+    lid = lid_of(posed, skin.eye, int(PORTRAIT_PX))
     _draw(
         out, skin.colour, skin.height, lid.bounds, lid.origin, lid.along, lid.length, lid.top,
         lid.bottom, posed.iod_px, amount, skin.lash, LASH_WIDTH_IOD * posed.iod_px, LASH_STRENGTH,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.codec import topology
@@ -66,6 +67,18 @@ def _seen_depth(rig: Rig, flat: F64, relief: Relief, size: int) -> F64:
     return np.asarray(depth + away * (seen - depth))
 
 
+@njit(cache=True, nogil=True, boundscheck=False)
+def _laid_out(
+    nodes: F64, moved: F64, share: F64, step: float, scale: float, points: F32, flow: F32
+) -> None:  # pragma: no cover - compiled
+    for i in range(nodes.shape[0]):
+        for k in range(2):
+            way = share[i] * (moved[i, k] - nodes[i, k])
+            points[i, k] = (nodes[i, k] + way + 0.5) * step - 0.5
+            flow[i, k] = -way * scale
+        points[i, 2] = nodes[i, 2] + share[i] * (moved[i, 2] - nodes[i, 2])
+
+
 class Sheet:
     """The node grid of one character."""
 
@@ -78,7 +91,7 @@ class Sheet:
         self.triangles = grid_triangles(len(line), len(line))
         depth = self._depth(rig, flat) if relief is None else _seen_depth(rig, flat, relief, size)
         self.nodes = np.concatenate([flat, depth[:, None]], 1)
-        self.share = self._share(rig, flat)[:, None]
+        self.share = self._share(rig, flat)  # [N]
 
     @staticmethod
     def _share(rig: Rig, flat: F64) -> F64:
@@ -105,7 +118,13 @@ class Sheet:
         at_neck = smoothstep(v, 0.7, 1.15)
         return np.asarray(depth + at_neck * (neck - depth))
 
-    def move(self, posed: Posed) -> F64:
-        """Nodes [N, 3] px after the head's movement."""
-        moved = posed.rigid.apply(self.nodes)
-        return np.asarray(self.nodes + self.share * (moved - self.nodes))
+    def laid(self, posed: Posed, step: float, scale: float) -> tuple[F32, F32]:
+        """The nodes after the head's movement, for a grid of `step` cells a portrait pixel.
+
+        Returns points [N, 3] in cells and the way back to where they came from [N, 2] px, times
+        `scale`.
+        """
+        points = np.empty(self.nodes.shape, np.float32)
+        flow = np.empty((len(points), 2), np.float32)
+        _laid_out(self.nodes, posed.rigid.apply(self.nodes), self.share, step, scale, points, flow)
+        return points, flow
