@@ -33,7 +33,7 @@ from mien.protocol.ring_layout import (
     pack_header,
     unpack_header,
 )
-from mien.protocol.ring_memory import entry_offset
+from mien.protocol.ring_memory import entry_offset, slot_pixels
 from mien.protocol.wire import FrameFlag
 
 WRITER = Path(__file__).with_name("ring_writer_process.py")
@@ -338,7 +338,11 @@ def test_a_ring_of_another_epoch_is_not_opened(writer):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no file behind it on Windows")
 def test_a_reader_cannot_write(reader):
-    fd = reader._memory.view._fd
+    with pytest.raises(TypeError):
+        reader._memory._shared.view[0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        reader._pixels._slots[0][0, 0, 0] = 1
+    fd = reader._memory._shared._fd
     with pytest.raises(OSError):
         os.pwrite(fd, b"x", 0)
     with pytest.raises(OSError):
@@ -391,7 +395,7 @@ def test_a_small_frame_lies_in_the_upper_left_under_the_rings_stride(writer, rea
     writer.begin()[:] = 9
     writer.begin(16, 16)[:] = 1
     writer.commit(line_id=0, pts_us=0, flags=FrameFlag.IDLE)
-    slot = writer._memory.slot(writer.header, 0)
+    slot = slot_pixels(writer._memory.segment.view, writer.header, 0)
     assert (slot[:, :16] == 1).all() and (slot[:, 16:] == 9).all()
 
 
