@@ -368,6 +368,18 @@ def test_rows_may_be_padded(name):
         reader.close()
 
 
+def test_a_header_with_its_pixels_on_a_device_needs_no_room_for_them():
+    geometry = Geometry(4, 32, 16, on_device=True)
+    header = Header.of(geometry, 5, 1, 1)
+    assert geometry.size_bytes == 8192
+    assert unpack_header(pack_header(header), 8192) == header
+    with pytest.raises(RingError):
+        unpack_header(pack_header(header), 8191)
+    lying = Header(**(vars(header) | {"size_bytes": SMALL.size_bytes}))
+    with pytest.raises(RingError):
+        unpack_header(pack_header(lying), SMALL.size_bytes)
+
+
 @pytest.mark.parametrize("sizes", [(1, 64, 64), (65, 64, 64), (4, 15, 64), (4, 64, 5000)])
 def test_a_ring_of_impossible_size_is_not_made(sizes):
     with pytest.raises(InvalidArgumentError):
