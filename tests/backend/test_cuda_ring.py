@@ -8,7 +8,7 @@ from cuda_pair import OTHER_GPU, draw
 from in_memory_cuda import FIRST_GPU, Buffer
 from ring_kinds import EPOCH, GEOMETRY, info_of
 
-from mien.backend.rings import DeviceRing, RingRequest
+from mien.backend.rings import DevicePixels, DeviceRing, RingRequest
 from mien.backend.rings.posix import PosixRings
 from mien.protocol import cuda_pixels, cuda_ring
 from mien.protocol.errors import (
@@ -59,6 +59,8 @@ def test_a_slot_is_an_array_for_every_library_of_the_gpu(ring):
     assert about["typestr"] == "|u1" and about["data"] == (pixels.pointer, False)
     assert about["version"] == 3 and about["stream"] == pixels.stream != 0
     ring.abort()
+    legacy = DevicePixels(1 << 40, 16, 16, 64, 0, 0)
+    assert legacy.__cuda_array_interface__["stream"] == 1
 
 
 @pytest.mark.parametrize(
