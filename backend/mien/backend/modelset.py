@@ -54,6 +54,9 @@ class ModelSet(Protocol):
     def load(self, source: Path | bytes) -> LoadedCharacter:
         """A character from its file; raises CharacterFileInvalidError."""
 
+    def prepare(self, character: LoadedCharacter) -> None:
+        """Does in advance what the first picture of each size would have to wait for."""
+
     def decoder(self, character: LoadedCharacter, size_px: int) -> Decoder:
         """A decoder of one actor's own; raises InvalidArgumentError for a size it cannot draw."""
 
@@ -127,6 +130,16 @@ class RealModels:
         return LoadedCharacter(
             found.name, found.thumbnail, sha256, size, limits, _prepared_decoder(found)
         )
+
+    def prepare(self, character: LoadedCharacter) -> None:
+        """Builds the layers of every size."""
+        from mien.models.codec.decoder import SIZES_PX
+        from mien.models.codec.decoder import Decoder as CodecDecoder
+
+        body = character.body
+        assert isinstance(body, CodecDecoder)
+        for size_px in reversed(SIZES_PX):
+            body.level(size_px)
 
     def decoder(self, character: LoadedCharacter, size_px: int) -> Decoder:
         """A clone of the character's decoder: it shares all that never changes."""
