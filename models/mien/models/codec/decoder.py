@@ -119,9 +119,12 @@ class Decoder:
         if size_px not in SIZES_PX:
             sizes = ", ".join(map(str, SIZES_PX))
             raise ValueError(f"frames are drawn at {sizes} px, not at {size_px}")
+        found = self._levels.get(size_px)
+        if found is not None:
+            return found
         with self._building:
             found = self._levels.get(size_px)
-            if found is None:
+            if found is None:  # still: another thread may have built it meanwhile
                 whole = unpacked(self._levels[FRAME_SIZE_PX])
                 layers = reduced(whole, self.portrait, size_px, self._draw_openings_at_rest)
                 found = self._levels[size_px] = level_of(layers)
