@@ -32,6 +32,29 @@ def premultiplied_difference(picture: U8, below: U8, alpha: U8) -> U8:
     Where `below` is brighter than the layer's share allows, alpha grows until the difference is
     a colour: the stack at rest is then the picture, whatever the matte.
     """
+    layer = np.empty((*alpha.shape, 4), np.uint8)
+    _differ(picture, below, alpha, layer)
+    return layer
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def _differ(picture: U8, below: U8, alpha: U8, layer: U8) -> None:  # pragma: no cover - compiled
+    for y in range(layer.shape[0]):
+        for x in range(layer.shape[1]):
+            opaque = np.int32(alpha[y, x])
+            for k in range(3):
+                own, under = np.int32(picture[y, x, k]), np.int32(below[y, x, k])
+                if under > own:
+                    opaque = max(opaque, np.int32(255) - own * np.int32(255) // under)
+            for k in range(3):
+                product = (np.int32(255) - opaque) * np.int32(below[y, x, k]) + np.int32(128)
+                colour = np.int32(picture[y, x, k]) - ((product + (product >> 8)) >> 8)
+                layer[y, x, k] = min(max(colour, 0), 255)
+            layer[y, x, 3] = opaque
+
+
+def premultiplied_difference_reference(picture: U8, below: U8, alpha: U8) -> U8:
+    """What `premultiplied_difference` gives, in NumPy."""
     least = np.where(
         below > picture, 255 - picture.astype(np.int32) * 255 // np.maximum(below, 1), 0
     ).max(-1)
@@ -42,18 +65,29 @@ def premultiplied_difference(picture: U8, below: U8, alpha: U8) -> U8:
     return np.asarray(layer, np.uint8)
 
 
-def over(layer: U8, below: U8, out: U8) -> None:
-    """`layer` [H, W, 4] over `below` [H, W, 3] into `out` [H, W, 4], opaque."""
+@njit(cache=True, nogil=True, boundscheck=False)
+def over(layer: U8, below: U8, out: U8) -> None:  # pragma: no cover - compiled
+    """`layer` [H, W, 4] over `below` [H, W, 3 or 4] into `out` [H, W, 4], opaque."""
+    for y in range(layer.shape[0]):
+        for x in range(layer.shape[1]):
+            through = np.int32(255) - np.int32(layer[y, x, 3])
+            for k in range(3):
+                product = through * np.int32(below[y, x, k]) + np.int32(128)
+                value = np.int32(layer[y, x, k]) + ((product + (product >> 8)) >> 8)
+                out[y, x, k] = min(value, 255)
+            out[y, x, 3] = 255
+
+
+def over_reference(layer: U8, below: U8, out: U8) -> None:
+    """What `over` gives, in NumPy."""
     through = 255 - layer[..., 3:].astype(np.int32)
-    value = layer[..., :3].astype(np.int32) + divide_255(through * below.astype(np.int32))
+    value = layer[..., :3].astype(np.int32) + divide_255(through * below[..., :3].astype(np.int32))
     out[..., :3] = np.minimum(value, 255)
     out[..., 3] = 255
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
-def bands_to_draw(
-    flow: F32, filled: Bools, size: int
-) -> I32:  # pragma: no cover - compiled
+def bands_to_draw(flow: F32, filled: Bools, size: int) -> I32:  # pragma: no cover - compiled
     """Pixels from and to, [BANDS, 2], that each stripe of a layer of `size` px has to be drawn in.
 
     `flow` [h, 2, w] displaces the layer, `filled` [h, w] says where it holds anything. What does

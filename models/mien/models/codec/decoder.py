@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.character import Character
-from mien.models.codec import harmony, topology
+from mien.models.codec import harmony
 from mien.models.codec.canonical import layout_of, unrolled
 from mien.models.codec.compose import bands_to_draw
 from mien.models.codec.dressing import PLAIN_FOLDS, PLAIN_MAPS, dress, filled_up
@@ -119,9 +119,12 @@ class Decoder:
         if size_px not in SIZES_PX:
             sizes = ", ".join(map(str, SIZES_PX))
             raise ValueError(f"frames are drawn at {sizes} px, not at {size_px}")
+        found = self._levels.get(size_px)
+        if found is not None:
+            return found
         with self._building:
             found = self._levels.get(size_px)
-            if found is None:
+            if found is None:  # still: another thread may have built it meanwhile
                 whole = unpacked(self._levels[FRAME_SIZE_PX])
                 layers = reduced(whole, self.portrait, size_px, self._draw_openings_at_rest)
                 found = self._levels[size_px] = level_of(layers)

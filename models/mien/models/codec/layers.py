@@ -124,8 +124,10 @@ def far_side(rig: Rig, size: int) -> F64:
 
 def heights(rig: Rig, size: int) -> F64:
     """Height below the eyes of every pixel, iod along the head, [S, S]."""
-    grid = np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).reshape(-1, 2)
-    return head_plane(rig, grid.astype(np.float64))[:, 1].reshape(size, size)
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    first, right, below = head_plane(rig, corners)[:, 1]  # a plane: even steps each way
+    steps = np.arange(size)
+    return np.asarray(first + (right - first) * steps + (below - first) * steps[:, None])
 
 
 def face_outline(rig: Rig) -> F32:

@@ -25,7 +25,7 @@ U32 = NDArray[np.uint32]
 F32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-SEEN_THROUGH = 0.02  # share of skin in a pixel from which on its colour can be told
+THIN = 0.04  # share of skin in a pixel from which on its colour can be told
 Openings = Callable[[U8], None]  # draws what lies in the face's openings at rest over [n, n, 4]
 
 
@@ -112,11 +112,7 @@ def reduced(layers: Layers, portrait: U8, size: int, openings: Openings) -> Laye
     )
     over(sheet, plate, below)
     whole = np.empty_like(layers.below)
-    whole[...] = layers.below
-    through = 255 - layers.face[..., 3:].astype(np.int32)
-    whole[..., :3] = np.clip(
-        layers.face[..., :3] + (through * layers.below[..., :3] + 127) // 255, 0, 255
-    )
+    over(layers.face, layers.below, whole)
     skin = averaged(np.ascontiguousarray(whole[..., :3]), size)
     skin = _beside_openings(skin, averaged(portrait, size), openings)
     alpha = averaged(np.ascontiguousarray(layers.face[..., 3]), size)
@@ -133,6 +129,7 @@ def _beside_openings(skin: U8, portrait: U8, openings: Openings) -> U8:
     openings(light)
     own = dark[..., :3].astype(np.float32)
     share = (light[..., :3] - own).mean(-1, keepdims=True) / 255.0
-    told = np.clip((portrait - own) / np.maximum(share, SEEN_THROUGH), 0.0, 255.0) + 0.5
-    touched = (share > SEEN_THROUGH) & (share < 1.0)
-    return np.where(touched, told, skin).astype(np.uint8)
+    missing = portrait - own - share * skin
+    # Least squares that a thin share cannot drive wild: what it shows is rounded, too.
+    told = np.clip(skin + missing * share / (share * share + THIN * THIN), 0.0, 255.0) + 0.5
+    return np.where(share < 1.0, told, skin).astype(np.uint8)

@@ -76,6 +76,16 @@ def _band(picture: F32, start: F64, end: F64, shares: F64) -> F32:
     return np.asarray(taken, np.float32)
 
 
+def _blurred(picture: F32, sigma_px: float, around: F64) -> F32:
+    """`picture` [S, S, 3] blurred where a lid's skin comes from: `around` [N, 2] px and below."""
+    reach = int(np.ptp(around[:, 0])) // 2 + 16
+    x0, y0 = np.maximum(around.min(0).astype(int) - reach, 0)
+    x1, y1 = around.max(0).astype(int) + reach
+    out = picture.copy()
+    out[y0:y1, x0:x1] = cv2.GaussianBlur(picture[y0:y1, x0:x1], (0, 0), sigma_px)
+    return out
+
+
 def _calm(band: F32, level: float) -> F32:
     """One colour a column of a band [R, WIDE, 3]: that of the pixels of brightness `level`
     (0..1 within the column), smooth along the lid, [WIDE, 3]."""
@@ -99,7 +109,8 @@ def shading(rows: int = HIGH) -> F32:
 def build_lid(portrait: F32, rig: Rig, eye: Eye, lash: F64) -> LidSkin:
     """Paint one lid from `portrait` [S, S, 3] (0..255); `lash` [3] is its lashes' colour."""
     points = rig.landmarks[:, :2]
-    brow = points[list(topology.RIGHT_BROW if eye.side == "Right" else topology.LEFT_BROW)]
+    brow_places = topology.RIGHT_BROW if eye.side == "Right" else topology.LEFT_BROW
+    brow = points[list(brow_places)]
     crease, pouch = points[list(eye.crease)], points[list(eye.pouch)]
     share = np.linspace(0.0, 1.0, WIDE)
 
@@ -110,7 +121,8 @@ def build_lid(portrait: F32, rig: Rig, eye: Eye, lash: F64) -> LidSkin:
     upper, lower = points[list(eye.upper)], points[list(eye.lower)]
     chord = upper[-1] - upper[0]
     down = np.array([-chord[1], chord[0]]) / np.hypot(*chord) * rig.scale
-    soft = np.asarray(cv2.GaussianBlur(portrait, (0, 0), 1.2), np.float32)
+    around = points[[*brow_places, *eye.crease, *eye.pouch, *eye.upper, *eye.lower]]
+    soft = _blurred(portrait, 1.2, around)
     shares = np.linspace(0.0, 1.0, 14)
     start, end = along(crease), along(brow)
     way = end - start
@@ -122,7 +134,7 @@ def build_lid(portrait: F32, rig: Rig, eye: Eye, lash: F64) -> LidSkin:
     from_above = ABOVE_SHARE + 0.25 * (0.5 - t)
     colour = (from_above * top + (1.0 - from_above) * bottom) * shading()[:, None, None]
 
-    fine = portrait - cv2.GaussianBlur(portrait, (0, 0), DETAIL_PX)
+    fine = portrait - _blurred(portrait, DETAIL_PX, around)
     closed = opening(fold(points, eye), lower, portrait.shape[0])
     height = (closed.bottom - closed.top) / rig.scale
     deep = down * float(height.max())

@@ -39,11 +39,20 @@ def grid_triangles(columns: int, rows: int) -> I32:
     return np.asarray(np.concatenate([first, second]), np.int32)
 
 
-def _interpolate(landmarks: F64, flat: F64, scale: float) -> F64:
+@njit(cache=True, nogil=True, boundscheck=False)
+def _interpolate(landmarks: F64, flat: F64, scale: float) -> F64:  # pragma: no cover - compiled
     """Depths of `landmarks` [M, 3] at picture positions [N, 2], by inverse distance (Shepard)."""
-    distance = np.linalg.norm(flat[:, None] - landmarks[None, :, :2], axis=-1)
-    weight = 1.0 / (distance + 0.02 * scale) ** 3
-    return np.asarray((weight @ landmarks[:, 2]) / weight.sum(1))
+    out = np.empty(flat.shape[0])
+    for i in range(flat.shape[0]):
+        total, whole = 0.0, 0.0
+        for k in range(landmarks.shape[0]):
+            dx, dy = flat[i, 0] - landmarks[k, 0], flat[i, 1] - landmarks[k, 1]
+            near = np.sqrt(dx * dx + dy * dy) + 0.02 * scale
+            weight = 1.0 / (near * near * near)
+            total += weight * landmarks[k, 2]
+            whole += weight
+        out[i] = total / whole
+    return out
 
 
 def _inside_face(rig: Rig, flat: F64) -> F64:
