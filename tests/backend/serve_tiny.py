@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from mien.backend.config import DaemonConfig
+from mien.backend.config import DaemonConfig, PlanConfig
 from mien.backend.daemon import Daemon
 from mien.backend.motion import MotionChoice
 from mien.protocol.errors import MienError
@@ -20,6 +20,7 @@ if __name__ == "__main__":
     options = json.loads(sys.argv[1])
     options["run_dir"] = Path(options["run_dir"])
     options["motion"] = MotionChoice(**options.get("motion", {}))
+    options["plan"] = PlanConfig(**options.get("plan", {}))
     try:
         Daemon(DaemonConfig(**options)).run()
     except MienError as error:

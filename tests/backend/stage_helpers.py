@@ -16,13 +16,13 @@ def tone(seconds, rate=16_000, amplitude=0.5):
     return (amplitude * 32767 * np.sin(2 * np.pi * 200 * t)).astype("<i2").tobytes()
 
 
-def wait_for(condition, timeout_s=5.0, what="it"):
+def wait_for(condition, timeout_s=5.0, what="it", every_s=0.01):
     """The condition's first true value."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.01)
+        time.sleep(every_s)
     raise AssertionError(f"{what} did not happen within {timeout_s} s")
 
 

@@ -112,6 +112,15 @@ def test_an_actor_that_turns_slow_is_noticed(canvas, threads):
     wait_for(lambda: slow.slow)
 
 
+def test_where_every_picture_takes_long_nobody_is_slow(canvas, threads):
+    alike = [canvas(Painter(lambda: time.sleep(0.06))) for _ in range(3)]
+    for _ in range(30):
+        for one in alike:
+            threads.submit(one, shot())
+        time.sleep(0.06)
+    assert not any(one.slow for one in alike)
+
+
 def test_slow_actors_have_their_turns(canvas, threads):
     slow = [canvas(Painter(lambda: time.sleep(0.02))) for _ in range(3)]
     for one in slow:

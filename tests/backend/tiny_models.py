@@ -80,6 +80,7 @@ class TinyDecoder:
 
 class TinyModels:
     profile = "tiny"
+    gpu_uuid = ""
 
     def warm(self):
         pass
@@ -96,5 +97,14 @@ class TinyModels:
         limits = (-0.5, 0.5, -0.5, 0.5, -0.5, 0.5)
         return LoadedCharacter(name, b"png", hashlib.sha256(data).digest(), 0, limits, name)
 
+    def prepare(self, character):
+        pass
+
     def decoder(self, character, size_px):
         return TinyDecoder(character.body, size_px)
+
+
+class TinyModelsOnGpu(TinyModels):
+    """As if they drew on the first GPU; their frames are uploaded all the same."""
+
+    gpu_uuid = "GPU-00000000-0000-0000-0000-000000000001"

@@ -29,6 +29,8 @@ MAY_USE_TORCH = {
         "codec/skin_network.py", "codec/harmony_network.py", "codec/torch_parts.py",
     )
 }  # fmt: skip
+# Rings on a GPU, for who has one.
+MAY_USE_CUDA = {COMPONENTS["protocol"] / "cuda_bindings.py"}
 DISTRIBUTION_OF = {
     "PIL": "pillow",
     "cv2": "opencv-contrib-python",
@@ -119,6 +121,7 @@ def test_every_import_of_a_third_party_is_declared(component):
         for top in (module.split(".")[0] for module in imported_modules(path))
         if top != "mien"
         and not (top == "torch" and path in MAY_USE_TORCH)
+        and not (top == "cuda" and path in MAY_USE_CUDA)
         and not (top == "training" and path in MAY_TRAIN)
         and top not in sys.stdlib_module_names
         and DISTRIBUTION_OF.get(top, top) not in declared

@@ -92,7 +92,9 @@ def test_every_kind_of_message_has_golden_bytes():
         fields = {field.name for field in message.DESCRIPTOR.oneofs_by_name["body"].fields}
         assert seen[kind] == fields
     data = {INDEX[name]["message"] for name in of_kind("data")}
-    assert data == {"Audio", "Doorbell", "Curves", "LineEvent", "DataError", "Credit"}
+    assert data == {
+        "Audio", "Detail", "Doorbell", "Curves", "LineEvent", "DataError", "Credit",
+    }  # fmt: skip
 
 
 def test_the_spec_names_the_coefficients_and_numbers_that_the_code_has():

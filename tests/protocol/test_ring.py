@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import struct
 import subprocess
@@ -23,8 +24,16 @@ from mien.protocol.errors import (
     RingError,
     UnsupportedVersionError,
 )
-from mien.protocol.ring import Geometry, RingReader, RingState, RingWriter
-from mien.protocol.ring_layout import HEADER_BYTES, Header, pack_header, unpack_header
+from mien.protocol.ring import Geometry, RingReader, RingState, RingWriter, _frame
+from mien.protocol.ring_layout import (
+    HEADER_BYTES,
+    Header,
+    SlotEntry,
+    pack_entry,
+    pack_header,
+    unpack_header,
+)
+from mien.protocol.ring_memory import entry_offset, slot_pixels
 from mien.protocol.wire import FrameFlag
 
 WRITER = Path(__file__).with_name("ring_writer_process.py")
@@ -196,6 +205,11 @@ def test_a_writer_killed_in_the_middle_of_a_frame_is_noticed(name):
         reader.close()
 
 
+def a_copy(reader, slot):
+    copied = reader._copied(slot, reader._pixels.copy)
+    return _frame(*copied) if copied else None
+
+
 def test_no_read_is_ever_torn_while_a_writer_runs_freely_and_is_killed(name):
     seen = set()
     with a_writer(name, "free", slots=2, size=256) as process:
@@ -203,14 +217,14 @@ def test_no_read_is_ever_torn_while_a_writer_runs_freely_and_is_killed(name):
         stop = time.monotonic() + 1.0
         while time.monotonic() < stop:
             # Also the slot that the writer is most likely at.
-            for frame in (reader.latest(), reader._copy(0), reader._copy(1)):
+            for frame in (reader.latest(), a_copy(reader, 0), a_copy(reader, 1)):
                 if frame is not None:
                     assert (frame.pixels == frame.frame_id & 255).all()
                     seen.add(frame.frame_id)
         process.kill()
         process.wait()
         for slot in range(2):
-            left = reader._copy(slot)
+            left = a_copy(reader, slot)
             assert left is None or (left.pixels == left.frame_id & 255).all()
         reader.close()
     assert len(seen) > 20
@@ -266,7 +280,8 @@ def header_with(offset, format_, value):
         (48, "<I", 130),
         (48, "<I", 2**32 - 4),
         (52, "<I", 0),
-        (52, "<I", 2),
+        (52, "<I", 2),  # the pixels on a device, but a size that holds slots
+        (52, "<I", 3),
         (56, "<Q", 0),
         (56, "<Q", SMALL.size_bytes - 1),
         (56, "<Q", SMALL.size_bytes + 4096),
@@ -321,11 +336,17 @@ def test_a_ring_of_another_epoch_is_not_opened(writer):
         RingReader.open(writer.name, writer.size_bytes, epoch=6)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no file behind it on Windows")
 def test_a_reader_cannot_write(reader):
     with pytest.raises(TypeError):
-        reader._memory.segment.view[0] = 1
+        reader._memory._shared.view[0] = 1
     with pytest.raises(ValueError, match="read-only"):
-        reader._memory.slots[0][0, 0, 0] = 1
+        reader._pixels._slots[0][0, 0, 0] = 1
+    fd = reader._memory._shared._fd
+    with pytest.raises(OSError):
+        os.pwrite(fd, b"x", 0)
+    with pytest.raises(OSError):
+        mmap.mmap(fd, 4096, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
 
 
 def test_rows_may_be_padded(name):
@@ -333,11 +354,30 @@ def test_rows_may_be_padded(name):
     size = SMALL.size_bytes
     header = vars(Header.of(Geometry(4, 30, 16), 5, 1, os.getpid())) | {"stride_bytes": 128}
     with contextlib.closing(shm.create(name, size)) as segment:
-        segment.view[:HEADER_BYTES] = pack_header(Header(**header))
+        header = Header(**header)
+        segment.view[:HEADER_BYTES] = pack_header(header)
+        slot_3 = np.ndarray((16, 32, 4), np.uint8, segment.view, 8192 + 3 * header.slot_bytes)
+        slot_3[:] = np.arange(16)[:, None, None]
+        slot_3[:, 30:] = 99  # beside the picture
+        row = pack_entry(SlotEntry(2, 1, 0, 0, 0, 0))
+        segment.view[4096 + 3 * 64 : 4096 + 4 * 64] = row
         reader = RingReader.open(name, size)
-        assert reader._memory.slots[3].shape == (16, 30, 4)
-        assert reader._memory.slots[3].strides == (128, 4, 1)
+        pixels = reader.read(3, 1).pixels
+        assert pixels.shape == (16, 30, 4) and pixels.flags.c_contiguous
+        assert (pixels == np.arange(16)[:, None, None]).all()
         reader.close()
+
+
+def test_a_header_with_its_pixels_on_a_device_needs_no_room_for_them():
+    geometry = Geometry(4, 32, 16, on_device=True)
+    header = Header.of(geometry, 5, 1, 1)
+    assert geometry.size_bytes == 8192
+    assert unpack_header(pack_header(header), 8192) == header
+    with pytest.raises(RingError):
+        unpack_header(pack_header(header), 8191)
+    lying = Header(**(vars(header) | {"size_bytes": SMALL.size_bytes}))
+    with pytest.raises(RingError):
+        unpack_header(pack_header(lying), SMALL.size_bytes)
 
 
 @pytest.mark.parametrize("sizes", [(1, 64, 64), (65, 64, 64), (4, 15, 64), (4, 64, 5000)])
@@ -367,7 +407,7 @@ def test_a_small_frame_lies_in_the_upper_left_under_the_rings_stride(writer, rea
     writer.begin()[:] = 9
     writer.begin(16, 16)[:] = 1
     writer.commit(line_id=0, pts_us=0, flags=FrameFlag.IDLE)
-    slot = reader._memory.slots[0]
+    slot = slot_pixels(writer._memory.segment.view, writer.header, 0)
     assert (slot[:, :16] == 1).all() and (slot[:, 16:] == 9).all()
 
 
@@ -391,7 +431,7 @@ def test_a_row_that_lies_about_its_size_is_not_followed(writer, reader, size):
     write(writer, 1)
     assert reader.latest().frame_id == 1
     write(writer, 2)
-    at = writer._memory.entry_offset(1) + 48
+    at = entry_offset(1) + 48
     struct.pack_into("<II", writer._memory.segment.view, at, *size)
     held = reader.latest()
     assert (held.frame_id, held.stale) == (1, True)

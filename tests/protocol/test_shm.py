@@ -41,7 +41,7 @@ def test_what_one_writes_the_other_reads(name):
 def test_a_segment_outlives_readers_that_come_and_go_in_other_processes(name):
     made = shm.create(name, 4096)
     made.view[0] = 7
-    code = f"from mien.protocol import shm; s = shm.attach({name!r}, 4096); assert s.view[0] == 7"
+    code = f"from mien.protocol import shm; assert shm.attach({name!r}, 4096).view[0] == 7"
     for _ in range(2):
         subprocess.run([sys.executable, "-c", code], check=True)
     shm.attach(name, 4096).close()

@@ -13,7 +13,8 @@ import mien.protocol
 PUBLIC = """
 EMOTIONS PROTOCOL_VERSION ActorHandle ActorLostError ActorState ActorStats AudioError
 CharacterFileInvalidError CharacterRef Client ClosedError ConnectionLostError Cue Curves
-DaemonNotRunningError EnrolmentFailedError ErrorCode Face Frame FrameFlag InternalError
+DeviceFrame DaemonNotRunningError EnrolmentFailedError ErrorCode Face Frame FrameFlag GpuLostError
+GpuMemoryFullError GpuMismatchError InternalError
 InvalidArgumentError LineHandle LineState LinkState MienError MotionStats NotFoundError
 NotOwnerError RequestTimeoutError ResourceExhaustedError RingError RunDirectoryError
 SharedMemoryFullError StageFullError Stats TooLargeError UnknownSessionError UnsupportedVersionError
@@ -38,7 +39,7 @@ def test_a_client_and_an_actor_offer_exactly_this():
     inside = "forget on_connected on_data on_lost pump request spawn_again"
     assert public_names(mien.protocol.Client) == {*client.split(), *inside.split()}
     actor = "at close cue curves frames interrupt latest respawn say state stream"
-    actor += " watch_curves"
+    actor += " latest_device ring_reason watch_curves"
     inside = "abandon attach on_away on_back on_data on_lost"
     assert public_names(mien.protocol.ActorHandle) == {*actor.split(), *inside.split()}
 

@@ -133,7 +133,9 @@ class Casting:
         character = session.characters.get(body.character_id)
         if character is None:
             raise NotFoundError(f"character {body.character_id!r} was not loaded in this session")
-        choice = None if body.no_frames else self._rings.choose(body.ring.kinds)
+        choice = (
+            None if body.no_frames else self._rings.choose(body.ring.kinds, self._models.gpu_uuid)
+        )
         detail = of_message(body.detail)
         shrinks = "frame_sizes" in session.capabilities
         size_px = body.ring.size_px or self._config.frame_px
@@ -175,12 +177,11 @@ class Casting:
                     session.key,
                     session.client_name,
                     character.name,
-                    choice.kind if choice else pb.RING_KIND_UNSPECIFIED,
                     canvas,
                     news,
                 )
             )
-            ring = self._ring_info(choice, canvas.ring) if choice else None
+            ring = self._ring_info(canvas.ring) if choice else None
             return pb.ActorSpawned(actor_id=actor_id, ring=ring)
 
         try:
@@ -250,18 +251,23 @@ class Casting:
         """In the workshop. The name is noted before the memory is taken."""
         name = shm.segment_name(self._server_id, actor_id)
         self._journal.add(name)
-        return choice.create(RingRequest(name, actor_id, self._epoch, geometry))
+        return choice.create(
+            RingRequest(name, actor_id, self._epoch, geometry, self._models.gpu_uuid)
+        )
 
-    def _ring_info(self, choice: Choice, ring: Ring) -> pb.RingInfo:
-        return pb.RingInfo(
-            kind=choice.kind,
+    def _ring_info(self, ring: Ring) -> pb.RingInfo:
+        info = pb.RingInfo(
+            kind=ring.kind,
             name=ring.name,
             slots=ring.geometry.slots,
             width_px=ring.geometry.width_px,
             height_px=ring.geometry.height_px,
             epoch=self._epoch,
             size_bytes=ring.size_bytes,
+            reason=ring.reason,
         )
+        ring.describe(info)
+        return info
 
     def _check_room(self, session: Session) -> None:
         most = self._config.max_characters_per_session
@@ -272,6 +278,8 @@ class Casting:
         """The session holds the character; the same file twice is one in memory."""
         character_id = character.sha256.hex()[:16]
         shared = self._loaded.setdefault(character_id, character)
+        if shared is character:  # nobody waits for it: enrolments may come first
+            self._workshop.slow.put(lambda: self._models.prepare(character))
         session.characters[character_id] = shared
         return character_id
 

@@ -45,10 +45,10 @@ class PlanConfig:
     next_rung_us: int = 500_000  # until the one after
     hasty_us: int = 5_000_000  # who goes down again within this was too eager
     most_patience_us: int = 60_000_000
-    many_missed: float = 0.05  # pictures of a second, late or not drawn: give way
+    many_missed: float = 0.1  # pictures of a second, late or not drawn: give way
     few_missed: float = 0.01  # … and of one in which trust grows again
     least_shown: int = 20
-    least_trust: float = 0.15
+    least_trust: float = 0.35  # below, lateness is hardly our own doing
     trust_falls: float = 0.9
     trust_grows: float = 0.03  # a second
     yields_us: int = 80_000  # how much later the less important count as due
@@ -61,6 +61,7 @@ class DaemonConfig:
     run_dir: Path | None = None
     tcp: str | None = None
     ring: str = "auto"  # or the name of one ring kind, then nothing else is offered
+    ring_grace_s: float = 2.0  # memory on a GPU outlives its ring by this, for its reader's sake
     frame_px: int = 512
     ring_slots: int = 8
     lease_ms: int = limits.DEFAULT_LEASE_MS

@@ -46,6 +46,7 @@ class Identity:
     server_id: str
     epoch: int
     profile: str
+    gpu_uuid: str = ""  # of the GPU that draws
 
 
 class ControlPlane:
@@ -123,7 +124,9 @@ class ControlPlane:
             case pb.Interrupt():
                 self._interrupt(ticket, session, body)
             case pb.Despawn():
-                self._stage.leave(self._stage.own(body.actor_id, session.key))
+                actor = self._stage.own(body.actor_id, session.key)
+                actor.canvas.ring.let_go()  # SPEC.md: a client closes the ring before it asks
+                self._stage.leave(actor)
                 return pb.Ack()
             case pb.Stats():
                 return self._stats(ticket)
@@ -150,6 +153,7 @@ class ControlPlane:
             session=session.key,
             lease_ms=self._config.lease_ms,
             limits=self._limits(),
+            gpu_uuid=self._identity.gpu_uuid,
             engine_profile=self._identity.profile,
             ring_kinds=self._rings.kinds,
             capabilities=CAPABILITIES,

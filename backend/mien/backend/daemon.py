@@ -53,7 +53,7 @@ class Daemon:
         if sys.platform == "win32" and config.tcp is None:
             config = _with_tcp(config)  # no ipc sockets there
         self.config = config
-        self._rings = RingChooser(config.ring)
+        self._rings = RingChooser(config.ring, grace_s=config.ring_grace_s)
         self._asked_to_stop = threading.Event()
         self._endpoints: Endpoints | None = None
         self._running = False
@@ -121,6 +121,7 @@ class Daemon:
         self._performance.stop()
         self._gateway.flush()
         self._stage.close()
+        self._rings.close()
         self._sockets.close()
         self._outbox.close()
         self._journal.sweep()
@@ -169,7 +170,7 @@ class Daemon:
             self._journal,
         )
         control_plane = ControlPlane(
-            Identity(server_id, epoch, models.profile),
+            Identity(server_id, epoch, models.profile, models.gpu_uuid),
             config,
             self._outbox,
             leases,

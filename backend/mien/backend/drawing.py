@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from mien.backend.clock import now_us
@@ -27,6 +27,8 @@ from mien.protocol.wire import FrameFlag
 
 _LOG = logging.getLogger(__name__)
 _SLOW_SHARE = 0.2  # how much the newest frame counts in the running mean
+_TYPICAL_SHARE = 0.05  # … and in that of all actors
+_SLOWER, _SLOW_ANYWAY_US = 3.0, 160_000.0  # than typical; whatever is typical
 
 
 class Decoder(Protocol):
@@ -86,6 +88,7 @@ class Canvas:
         self._cost = cost
         self._retry_us = retry_us
         self._mean_us = 0.0
+        self.typical_us = 0.0  # what a picture of anybody takes
         self._in_trouble = False
         self._hold_until_us = 0
         self._retired = False
@@ -93,8 +96,13 @@ class Canvas:
 
     @property
     def slow(self) -> bool:
-        """Whether drawing takes longer than a frame lasts."""
-        return self._mean_us > FRAME_US
+        """Whether drawing takes longer than a frame lasts, and not just because all do.
+
+        On a busy machine every picture takes long; that is the plan's business, and no reason to
+        send everybody to the one thread of the slow.
+        """
+        usual_us = min(_SLOWER * self.typical_us, _SLOW_ANYWAY_US)
+        return self._mean_us > max(FRAME_US, usual_us)
 
     def retire(self) -> None:
         """Frees the ring, now or as soon as the frame in work is done."""
@@ -105,20 +113,45 @@ class Canvas:
 
     def draw(self, job: Job) -> None:
         """Draws and shows one frame, or shows the last good one if that fails."""
+        if self.must_hold(job):
+            self.hold(job)
+            return
         started_us = now_us()
-        shot = job.shot
-        held = bool(shot.flags & FrameFlag.HELD) or started_us < self._hold_until_us
-        error: Exception | None = None
         try:
-            drawn = self._hold(shot) if held else self._decode(job)
+            self._decode(job)
         except Exception as raised:  # whatever a decoder throws must not stop the stage
-            error = self._trouble(raised, started_us)
-            drawn = self._hold(shot)
-        if drawn.frame_id:
-            self._count(shot, now_us())
-        self._report(replace(drawn, error=error))
-        if not held:
-            self._mean_us += _SLOW_SHARE * (now_us() - started_us - self._mean_us)
+            self.fail(job, raised, started_us)
+        else:
+            self.show(job)
+        self._mean_us += _SLOW_SHARE * (now_us() - started_us - self._mean_us)
+
+    def must_hold(self, job: Job) -> bool:
+        """Whether nothing is to be drawn: no motion, or drawing failed a moment ago."""
+        return bool(job.shot.flags & FrameFlag.HELD) or now_us() < self._hold_until_us
+
+    def show(self, job: Job) -> None:
+        """Shows what was drawn into the slot that the ring began."""
+        shot = job.shot
+        self._in_trouble = False
+        frame_id, slot = self.ring.commit(
+            line_id=shot.line_id, pts_us=shot.pts_us, flags=shot.flags
+        )
+        self._tell(Drawn(shot, frame_id, slot, shot.flags))
+
+    def hold(self, job: Job, error: Exception | None = None) -> None:
+        """Shows the last good picture once more, and tells of an `error`."""
+        shot = job.shot
+        flags = shot.flags | FrameFlag.HELD
+        shown = self.ring.hold(line_id=shot.line_id, pts_us=shot.pts_us, flags=flags)
+        self._tell(Drawn(shot, *(shown or (0, 0)), flags, error))
+
+    def fail(self, job: Job, error: Exception, at_us: int) -> None:
+        """The picture that was begun cannot be drawn; it is tried again after a while."""
+        self._hold_until_us = at_us + self._retry_us
+        news, self._in_trouble = not self._in_trouble, True
+        if news:
+            _LOG.error("actor %d cannot be drawn; held", self.actor_id, exc_info=error)
+        self.hold(job, error if news else None)
 
     def accept(self, job: Job) -> Job | None:
         """Takes a job in: it may begin (it is returned), waits, or raises `Full`.
@@ -146,7 +179,7 @@ class Canvas:
                 self.ring.close()
             return None
 
-    def _decode(self, job: Job) -> Drawn:
+    def _decode(self, job: Job) -> None:
         shot = job.shot
         pixels = self.ring.begin(job.size_px)
         began_ns = time.thread_time_ns()
@@ -157,30 +190,14 @@ class Canvas:
         except BaseException:
             self.ring.abort()
             raise
-        self._in_trouble = False
         self._cost(len(pixels), (time.thread_time_ns() - began_ns) / 1000)
-        frame_id, slot = self.ring.commit(
-            line_id=shot.line_id, pts_us=shot.pts_us, flags=shot.flags
-        )
-        return Drawn(shot, frame_id, slot, shot.flags)
 
-    def _hold(self, shot: Shot) -> Drawn:
-        flags = shot.flags | FrameFlag.HELD
-        shown = self.ring.hold(line_id=shot.line_id, pts_us=shot.pts_us, flags=flags)
-        return Drawn(shot, *(shown or (0, 0)), flags)
-
-    def _trouble(self, error: Exception, at_us: int) -> Exception | None:
-        """The error, if it is news."""
-        self._hold_until_us = at_us + self._retry_us
-        news, self._in_trouble = not self._in_trouble, True
-        if news:
-            _LOG.error("actor %d cannot be drawn; held", self.actor_id, exc_info=error)
-        return error if news else None
-
-    def _count(self, shot: Shot, at_us: int) -> None:
-        missed = at_us > shot.due_us + shot.patience_us
-        self.meter.wrote(at_us, at_us - min(shot.heard_us, shot.due_us), missed)
-        _LOG.debug("actor %d line %d pts %d", self.actor_id, shot.line_id, shot.pts_us)
+    def _tell(self, drawn: Drawn) -> None:
+        shot, at_us = drawn.shot, now_us()
+        if drawn.frame_id:
+            missed = at_us > shot.due_us + shot.patience_us
+            self.meter.wrote(at_us, at_us - min(shot.heard_us, shot.due_us), missed)
+        self._report(drawn)
 
 
 class DrawingThreads:
@@ -190,6 +207,7 @@ class DrawingThreads:
         self._quick: _Jobs = queue.PriorityQueue()
         self._slow: _Jobs = queue.PriorityQueue()
         self._count = itertools.count()
+        self._typical_us = 0.0
         rows = [self._quick] * threads + [self._slow]
         self._threads = [
             threading.Thread(target=self._run, args=(row,), name=f"mien-draw-{i}", daemon=True)
@@ -205,6 +223,7 @@ class DrawingThreads:
 
         Smaller `turn_us` go first; None: when the shot is due.
         """
+        canvas.typical_us = self._typical_us
         try:
             begins = canvas.accept(Job(shot, size_px, shot.due_us if turn_us is None else turn_us))
         except Full:
@@ -228,8 +247,12 @@ class DrawingThreads:
     def _run(self, jobs: _Jobs) -> None:
         while (work := jobs.get()[2]) is not None:
             canvas, job = work
+            began_us = now_us()
             try:
                 canvas.draw(job)
+                if jobs is self._quick:
+                    took_us = now_us() - began_us
+                    self._typical_us += _TYPICAL_SHARE * (took_us - self._typical_us)
             except Exception:  # a ring that fails: nothing left to hold, the log must tell
                 _LOG.exception("actor %d: its ring failed", canvas.actor_id)
             finally:

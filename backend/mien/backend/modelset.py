@@ -40,6 +40,7 @@ class ModelSet(Protocol):
     """The doors."""
 
     profile: str  # engine profile, as Welcome tells it
+    gpu_uuid: str  # of the GPU that draws frames, as nvidia-smi writes it; empty: the CPU does
 
     def warm(self) -> None:
         """Imports and prepares whatever would delay the first frame."""
@@ -52,6 +53,9 @@ class ModelSet(Protocol):
 
     def load(self, source: Path | bytes) -> LoadedCharacter:
         """A character from its file; raises CharacterFileInvalidError."""
+
+    def prepare(self, character: LoadedCharacter) -> None:
+        """Does in advance what the first picture of each size would have to wait for."""
 
     def decoder(self, character: LoadedCharacter, size_px: int) -> Decoder:
         """A decoder of one actor's own; raises InvalidArgumentError for a size it cannot draw."""
@@ -90,6 +94,7 @@ class RealModels:
     """The models that ship with mien."""
 
     profile = "geometric"
+    gpu_uuid = ""
 
     def warm(self) -> None:
         """Imports the motion generator and gets the codec's kernels ready."""
@@ -126,15 +131,24 @@ class RealModels:
             found.name, found.thumbnail, sha256, size, limits, _prepared_decoder(found)
         )
 
-    def decoder(self, character: LoadedCharacter, size_px: int) -> Decoder:
-        """A clone of the character's decoder: it shares all that never changes."""
-        from mien.models.codec.decoder import FRAME_SIZE_PX
+    def prepare(self, character: LoadedCharacter) -> None:
+        """Builds the layers of every size."""
+        from mien.models.codec.decoder import SIZES_PX
         from mien.models.codec.decoder import Decoder as CodecDecoder
 
-        if size_px != FRAME_SIZE_PX:
-            raise InvalidArgumentError(
-                f"frames are {FRAME_SIZE_PX} px; {size_px} px cannot be drawn"
-            )
+        body = character.body
+        assert isinstance(body, CodecDecoder)
+        for size_px in reversed(SIZES_PX):
+            body.level(size_px)
+
+    def decoder(self, character: LoadedCharacter, size_px: int) -> Decoder:
+        """A clone of the character's decoder: it shares all that never changes."""
+        from mien.models.codec.decoder import SIZES_PX
+        from mien.models.codec.decoder import Decoder as CodecDecoder
+
+        if size_px not in SIZES_PX:
+            sizes = ", ".join(map(str, SIZES_PX))
+            raise InvalidArgumentError(f"frames are {sizes} px; {size_px} px cannot be drawn")
         body = character.body
         assert isinstance(body, CodecDecoder)
         return body.clone()

@@ -238,6 +238,7 @@ class Performance:
             self._failure = error
             self._ready.set()
             return
+        self.steward.spending.begin()
         # What was imported stays: the collector need not look through it in the middle of a frame.
         gc.collect()
         gc.freeze()
@@ -302,7 +303,7 @@ class Performance:
         if self._guard(performer, at_us, _wants_block):
             return True
         self._guard(performer, at_us, Performer.mind_line)
-        self._guard(performer, at_us, Performer.take_frame)
+        self._guard(performer, at_us, lambda p: p.take_frame(self._motion.lag_us))
         self._guard(performer, at_us, lambda p: p.dispatch(self._drawing, at_us))
         return False
 

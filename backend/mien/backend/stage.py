@@ -39,7 +39,6 @@ class StagedActor:
     owner: bytes
     client_name: str
     character_name: str
-    ring_kind: pb.RingKind
     canvas: Canvas
     news: News
     lines: dict[int, Line] = field(default_factory=dict)  # not over yet

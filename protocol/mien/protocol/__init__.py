@@ -19,6 +19,9 @@ from mien.protocol.errors import (
     EnrolmentFailedError,
     ErrorCode,
     Face,
+    GpuLostError,
+    GpuMemoryFullError,
+    GpuMismatchError,
     InternalError,
     InvalidArgumentError,
     MienError,
@@ -35,7 +38,7 @@ from mien.protocol.errors import (
     UnsupportedVersionError,
     WireError,
 )
-from mien.protocol.frames import Curves, Frame
+from mien.protocol.frames import Curves, DeviceFrame, Frame
 from mien.protocol.limits import PROTOCOL_VERSION
 from mien.protocol.line import LineHandle
 from mien.protocol.states import ActorState, LineState, LinkState
@@ -60,11 +63,15 @@ __all__ = [
     "Curves",
     "DaemonNotRunningError",
     "Detail",
+    "DeviceFrame",
     "EnrolmentFailedError",
     "ErrorCode",
     "Face",
     "Frame",
     "FrameFlag",
+    "GpuLostError",
+    "GpuMemoryFullError",
+    "GpuMismatchError",
     "InternalError",
     "InvalidArgumentError",
     "LineHandle",

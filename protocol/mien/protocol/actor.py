@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from mien.protocol import control, wire
@@ -29,20 +29,22 @@ from mien.protocol.errors import (
     MienError,
     NotFoundError,
     RequestTimeoutError,
-    RingError,
     TooLargeError,
     UnsupportedVersionError,
     WireError,
 )
-from mien.protocol.frames import Curves, Frame
+from mien.protocol.frames import Curves, DeviceFrame, Frame
 from mien.protocol.limits import DEFAULT_FADE_MS, MIN_CREDIT_BYTES
 from mien.protocol.line import LineHandle
 from mien.protocol.outbox import Outbox
+from mien.protocol.spawning import SpawnOptions, open_ring
 from mien.protocol.states import ActorState, LineState
+from mien.protocol.stats import RING_NAMES
 from mien.protocol.wire import FrameFlag
 
 if TYPE_CHECKING:
     from mien.protocol.client import CharacterRef
+    from mien.protocol.cuda_ring import DeviceArray
     from mien.protocol.ring import RingReader
 
 log = logging.getLogger("mien.client")
@@ -50,18 +52,6 @@ log = logging.getLogger("mien.client")
 _DOORBELLS = 64
 _KEPT_CURVES = 64
 _LOOK_S = 0.2  # without a doorbell for this long, the ring itself is looked at
-
-
-@dataclass(frozen=True)
-class SpawnOptions:
-    """How an actor was asked for, so that it can be asked for again."""
-
-    slots: int = 0
-    size_px: int = 0
-    seed: int = 0
-    curves: bool = False
-    frames: bool = True
-    detail: Detail = field(default_factory=Detail)
 
 
 class Stage(Protocol):
@@ -99,6 +89,7 @@ class ActorHandle:
         self.character = character
         self.options = options
         self.actor_id = 0
+        self.ring: pb.RingInfo | None = None  # as the daemon gave it, to be handed on
         self.trouble: MienError | None = None  # the last thing that went wrong besides lines
         self._stage = stage
         self._changed = threading.Condition()
@@ -106,6 +97,7 @@ class ActorHandle:
         self._abandoned = False
         self._state = ActorState.LOST
         self._reader: RingReader | None = None
+        self._ring_reason = ""
         self._last: Frame | None = None  # of the ring of before
         self._curves: Curves | None = None
         self._new_curves: deque[Curves] = deque(maxlen=_KEPT_CURVES)  # the oldest go first
@@ -203,6 +195,26 @@ class ActorHandle:
         reader = self._reader
         return self._seen(reader.latest() if reader else None)
 
+    def latest_device(self, out: DeviceArray, stream: int = 0) -> DeviceFrame | None:
+        """Copies the newest frame into `out` [H, W, 4] u8 on the GPU, on `stream` (a CUstream).
+
+        `out` is anything with a __cuda_array_interface__ (torch, CuPy, Numba), of the ring's size
+        or larger. What belongs to the frame is returned; the same object again, and nothing is
+        copied, until there is a newer one; None before the first. Raises InvalidArgumentError
+        where the ring is not on a GPU (`ring_reason` says why) or `out` does not fit.
+        """
+        from mien.protocol.cuda_ring import CudaRingReader
+
+        reader = self._reader
+        if not isinstance(reader, CudaRingReader):
+            raise InvalidArgumentError(f"the actor's ring is not on a GPU: {self._ring_reason}")
+        return reader.latest_device(out, stream)
+
+    @property
+    def ring_reason(self) -> str:
+        """Which kind of ring the actor has, and why."""
+        return self._ring_reason
+
     def at(self, pts_us: int, line: LineHandle | None = None) -> Frame | None:
         """The frame to show at `pts_us` of a line (default: of the newest frame's), at once.
 
@@ -281,13 +293,14 @@ class ActorHandle:
         was = self._state
         self._leave(ActorState.CLOSED)
         self._stage.forget(self)
+        # Before Despawn: upon that the daemon frees what the ring has on a GPU.
+        if self._reader is not None:
+            self._last = self._reader.last
+            self._reader.close()
         if was is ActorState.LIVE:
             # Without an answer the lease ends it.
             with contextlib.suppress(ConnectionLostError, ClosedError, RequestTimeoutError):
                 self._stage.request(pb.Despawn(actor_id=self.actor_id))
-        if self._reader is not None:
-            self._last = self._reader.last
-            self._reader.close()
 
     def __enter__(self) -> ActorHandle:
         return self
@@ -298,8 +311,16 @@ class ActorHandle:
     # Called by the client, from its worker but for `attach`.
 
     def attach(self, spawned: pb.ActorSpawned) -> None:
-        """Opens the ring of the actor just spawned, if it wants frames. Raises RingError."""
-        reader = self._open_ring(spawned.ring) if self.options.frames else None
+        """Opens the ring of the actor just spawned, if it wants frames.
+
+        Raises RingError, GpuMemoryFullError.
+        """
+        reader = open_ring(spawned.ring) if self.options.frames else None
+        if reader is not None:
+            self.ring = spawned.ring
+            kind = RING_NAMES.get(spawned.ring.kind, str(spawned.ring.kind))
+            self._ring_reason = f"{kind}: {spawned.ring.reason}"
+            log.info("actor %d has a ring %s", spawned.actor_id, self._ring_reason)
         with self._changed:
             old, self._reader = self._reader, reader
             if old is not None:
@@ -344,14 +365,6 @@ class ActorHandle:
         """The client could not bring the actor back and will not try again."""
         self.trouble = error
         self._abandoned = True
-
-    @staticmethod
-    def _open_ring(ring: pb.RingInfo) -> RingReader:
-        from mien.protocol.ring import RingReader
-
-        if ring.kind not in (pb.RING_KIND_POSIX, pb.RING_KIND_NAMED_MAPPING):
-            raise RingError(f"this client cannot read rings of kind {ring.kind}")
-        return RingReader.open(ring.name, ring.size_bytes, ring.epoch)
 
     def _on_line_message(self, message: wire.LineEvent | wire.DataError | wire.Credit) -> None:
         with self._changed:

@@ -23,21 +23,24 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mien.protocol import control, wire
 from mien.protocol import control_pb2 as pb
-from mien.protocol.actor import ActorHandle, SpawnOptions
+from mien.protocol.actor import ActorHandle
 from mien.protocol.detail import Detail
 from mien.protocol.errors import (
     ClosedError,
     ConnectionLostError,
     DaemonNotRunningError,
+    GpuMemoryFullError,
     InvalidArgumentError,
     MienError,
     NotFoundError,
     RequestTimeoutError,
+    RingError,
     RunDirectoryError,
     UnsupportedVersionError,
     WireError,
 )
 from mien.protocol.outbox import Outbox
+from mien.protocol.spawning import SpawnOptions
 from mien.protocol.states import LinkState
 from mien.protocol.stats import Budget, Stats, stats_of
 
@@ -202,18 +205,21 @@ class Client:
         seed: int = 0,
         curves: bool = False,
         frames: bool = True,
+        ring: str = "auto",
         detail: Detail | None = None,
     ) -> ActorHandle:
         """Puts a character on the stage; it idles until it has something to say.
 
         `slots` and `size_px` (0: the daemon's choice) shape its ring, `seed` its idle behaviour;
         `curves` asks for the coefficients behind each frame too, `frames=False` for nothing but
-        them; `detail` says how much of it is seen at first (`ActorHandle.set_detail`).
-        Raises StageFullError, SharedMemoryFullError, RingError.
+        them. `ring="gpu"` would rather have frames on the GPU, if the daemon draws them there
+        (`ActorHandle.latest_device`), and takes host memory otherwise; "posix" and "cuda_ipc" take
+        nothing else; `detail` says how much of it is seen at first (`ActorHandle.set_detail`).
+        Raises StageFullError, SharedMemoryFullError, GpuMemoryFullError, RingError.
         """
         known = character if isinstance(character, CharacterRef) else self.load(character)
         options = SpawnOptions(
-            slots, size_px, seed, curves or not frames, frames, detail or Detail()
+            slots, size_px, seed, curves or not frames, frames, ring, detail or Detail()
         )
         actor = ActorHandle(self, known, options)
         self.spawn_again(actor)
@@ -296,11 +302,22 @@ class Client:
     def spawn_again(self, actor: ActorHandle) -> None:
         """Spawns an actor, or a lost one anew, loading its character first if need be."""
         actor.character = self._loaded(actor.character)
+        kinds = actor.options.ring_kinds
+        try:
+            self._spawn_with(actor, kinds)
+        except (RingError, GpuMemoryFullError) as error:
+            hosts = [kind for kind in kinds if kind != pb.RING_KIND_CUDA_IPC]
+            if hosts in ([], kinds):
+                raise
+            log.warning("no frames on the GPU, asking for host memory: %s", error)
+            self._spawn_with(actor, hosts)
+
+    def _spawn_with(self, actor: ActorHandle, kinds: list[pb.RingKind]) -> None:
         options = actor.options
         body = pb.SpawnActor(
             character_id=actor.character.character_id,
             ring=pb.RingPreferences(
-                kinds=[pb.RING_KIND_POSIX, pb.RING_KIND_NAMED_MAPPING],
+                kinds=kinds,
                 slots=options.slots,
                 size_px=options.size_px,
             ),

@@ -285,7 +285,7 @@ class RingPreferences(_message.Message):
     def __init__(self, kinds: _Optional[_Iterable[_Union[RingKind, str]]] = ..., slots: _Optional[int] = ..., size_px: _Optional[int] = ...) -> None: ...
 
 class RingInfo(_message.Message):
-    __slots__ = ("kind", "name", "slots", "width_px", "height_px", "epoch", "size_bytes")
+    __slots__ = ("kind", "name", "slots", "width_px", "height_px", "epoch", "size_bytes", "cuda", "reason")
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
@@ -293,6 +293,8 @@ class RingInfo(_message.Message):
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CUDA_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     kind: RingKind
     name: str
     slots: int
@@ -300,7 +302,25 @@ class RingInfo(_message.Message):
     height_px: int
     epoch: int
     size_bytes: int
-    def __init__(self, kind: _Optional[_Union[RingKind, str]] = ..., name: _Optional[str] = ..., slots: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., epoch: _Optional[int] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+    cuda: CudaRing
+    reason: str
+    def __init__(self, kind: _Optional[_Union[RingKind, str]] = ..., name: _Optional[str] = ..., slots: _Optional[int] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., epoch: _Optional[int] = ..., size_bytes: _Optional[int] = ..., cuda: _Optional[_Union[CudaRing, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CudaRing(_message.Message):
+    __slots__ = ("memory_handle", "event_handles", "gpu_uuid", "generation", "slot_bytes", "grace_ms")
+    MEMORY_HANDLE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_HANDLES_FIELD_NUMBER: _ClassVar[int]
+    GPU_UUID_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    SLOT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    GRACE_MS_FIELD_NUMBER: _ClassVar[int]
+    memory_handle: bytes
+    event_handles: _containers.RepeatedScalarFieldContainer[bytes]
+    gpu_uuid: str
+    generation: int
+    slot_bytes: int
+    grace_ms: int
+    def __init__(self, memory_handle: _Optional[bytes] = ..., event_handles: _Optional[_Iterable[bytes]] = ..., gpu_uuid: _Optional[str] = ..., generation: _Optional[int] = ..., slot_bytes: _Optional[int] = ..., grace_ms: _Optional[int] = ...) -> None: ...
 
 class SpawnActor(_message.Message):
     __slots__ = ("character_id", "ring", "seed", "curves", "no_frames", "detail")
@@ -537,7 +557,7 @@ class MotionStats(_message.Message):
     def __init__(self, source: _Optional[str] = ..., runtime: _Optional[str] = ..., steps: _Optional[int] = ..., full_steps: _Optional[int] = ..., step_drops: _Optional[int] = ..., reduced_blocks: _Optional[int] = ..., late_blocks: _Optional[int] = ..., batch_p50_ms: _Optional[float] = ..., batch_p95_ms: _Optional[float] = ...) -> None: ...
 
 class ActorStats(_message.Message):
-    __slots__ = ("actor_id", "character_name", "client_name", "fps", "frames", "dropped_frames", "deadline_misses", "latency_p50_ms", "latency_p95_ms", "ring_kind", "state_bytes", "line_id", "buffered_audio_us", "rung", "size_px", "wanted_size_px", "wanted_fps", "allotted_fps", "steps", "priority", "hidden", "degradations", "recoveries", "lead_us", "ring_bytes")
+    __slots__ = ("actor_id", "character_name", "client_name", "fps", "frames", "dropped_frames", "deadline_misses", "latency_p50_ms", "latency_p95_ms", "ring_kind", "state_bytes", "line_id", "buffered_audio_us", "rung", "size_px", "wanted_size_px", "wanted_fps", "allotted_fps", "steps", "priority", "hidden", "degradations", "recoveries", "lead_us", "ring_bytes", "ring_reason")
     ACTOR_ID_FIELD_NUMBER: _ClassVar[int]
     CHARACTER_NAME_FIELD_NUMBER: _ClassVar[int]
     CLIENT_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -563,6 +583,7 @@ class ActorStats(_message.Message):
     RECOVERIES_FIELD_NUMBER: _ClassVar[int]
     LEAD_US_FIELD_NUMBER: _ClassVar[int]
     RING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RING_REASON_FIELD_NUMBER: _ClassVar[int]
     actor_id: int
     character_name: str
     client_name: str
@@ -588,7 +609,8 @@ class ActorStats(_message.Message):
     recoveries: int
     lead_us: int
     ring_bytes: int
-    def __init__(self, actor_id: _Optional[int] = ..., character_name: _Optional[str] = ..., client_name: _Optional[str] = ..., fps: _Optional[float] = ..., frames: _Optional[int] = ..., dropped_frames: _Optional[int] = ..., deadline_misses: _Optional[int] = ..., latency_p50_ms: _Optional[float] = ..., latency_p95_ms: _Optional[float] = ..., ring_kind: _Optional[_Union[RingKind, str]] = ..., state_bytes: _Optional[int] = ..., line_id: _Optional[int] = ..., buffered_audio_us: _Optional[int] = ..., rung: _Optional[_Union[Rung, str]] = ..., size_px: _Optional[int] = ..., wanted_size_px: _Optional[int] = ..., wanted_fps: _Optional[float] = ..., allotted_fps: _Optional[float] = ..., steps: _Optional[int] = ..., priority: _Optional[int] = ..., hidden: bool = ..., degradations: _Optional[int] = ..., recoveries: _Optional[int] = ..., lead_us: _Optional[int] = ..., ring_bytes: _Optional[int] = ...) -> None: ...
+    ring_reason: str
+    def __init__(self, actor_id: _Optional[int] = ..., character_name: _Optional[str] = ..., client_name: _Optional[str] = ..., fps: _Optional[float] = ..., frames: _Optional[int] = ..., dropped_frames: _Optional[int] = ..., deadline_misses: _Optional[int] = ..., latency_p50_ms: _Optional[float] = ..., latency_p95_ms: _Optional[float] = ..., ring_kind: _Optional[_Union[RingKind, str]] = ..., state_bytes: _Optional[int] = ..., line_id: _Optional[int] = ..., buffered_audio_us: _Optional[int] = ..., rung: _Optional[_Union[Rung, str]] = ..., size_px: _Optional[int] = ..., wanted_size_px: _Optional[int] = ..., wanted_fps: _Optional[float] = ..., allotted_fps: _Optional[float] = ..., steps: _Optional[int] = ..., priority: _Optional[int] = ..., hidden: bool = ..., degradations: _Optional[int] = ..., recoveries: _Optional[int] = ..., lead_us: _Optional[int] = ..., ring_bytes: _Optional[int] = ..., ring_reason: _Optional[str] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ()

@@ -35,6 +35,8 @@ class ErrorCode(enum.IntEnum):
     ACTOR_LOST = 1005
     AUDIO = 1006
     CLOSED = 1007
+    GPU_MISMATCH = 1008
+    GPU_LOST = 1009
 
 
 class MienError(Exception):
@@ -132,6 +134,10 @@ class SharedMemoryFullError(ResourceExhaustedError):
     """The machine has no room for another ring."""
 
 
+class GpuMemoryFullError(ResourceExhaustedError):
+    """The GPU has no room for another ring."""
+
+
 class InternalError(MienError):
     """A fault inside the daemon; its log has the rest."""
 
@@ -172,6 +178,18 @@ class RingError(MienError):
     """A shared-memory ring that cannot be trusted or opened."""
 
     default_code = ErrorCode.RING
+
+
+class GpuMismatchError(RingError):
+    """The ring is on a GPU that this process does not see; the message gives both UUIDs."""
+
+    default_code = ErrorCode.GPU_MISMATCH
+
+
+class GpuLostError(RingError):
+    """A GPU is not there, or not any more: no driver, unplugged, reset, its context broken."""
+
+    default_code = ErrorCode.GPU_LOST
 
 
 class ActorLostError(MienError):

@@ -35,6 +35,23 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class DeviceFrame:
+    """What is known of a picture that was copied on the GPU; its pixels are where they were wanted.
+
+    `stale` as for `Frame`.
+    """
+
+    width_px: int
+    height_px: int
+    frame_id: int  # 1, 2, 3, ... within the ring
+    line_id: int  # 0: idle
+    pts_us: int
+    flags: FrameFlag
+    written_us: int
+    stale: bool = False
+
+
+@dataclass(frozen=True)
 class Curves:
     """What moved a frame, as numbers."""
 

@@ -26,6 +26,7 @@ TABLE_OFFSET = HEADER_BYTES
 SLOT_ENTRY_BYTES = 64
 ALIGNMENT_BYTES = 4096
 FORMAT_RGBA8 = 1  # straight alpha, sRGB
+FORMAT_RGBA8_ON_DEVICE = 2  # the same, in slots on a GPU: none in the segment
 BYTES_PER_PIXEL = 4
 
 _HEADER = struct.Struct("<8sIIQQIIIIIIQQQQI")
@@ -53,6 +54,7 @@ class Geometry:
     slots: int = DEFAULT_SLOTS
     width_px: int = DEFAULT_FRAME_PX
     height_px: int = DEFAULT_FRAME_PX
+    on_device: bool = False  # the pixel slots lie on a GPU, not behind the table
 
     def __post_init__(self) -> None:
         if not MIN_SLOTS <= self.slots <= MAX_SLOTS:
@@ -79,7 +81,7 @@ class Geometry:
     @property
     def size_bytes(self) -> int:
         """Of the whole segment."""
-        return self.pixels_offset + self.slots * self.slot_bytes
+        return self.pixels_offset + (0 if self.on_device else self.slots * self.slot_bytes)
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,18 @@ class Header:
             stride_bytes=geometry.stride_bytes,
             size_bytes=geometry.size_bytes,
             writer_pid=writer_pid,
+            format=FORMAT_RGBA8_ON_DEVICE if geometry.on_device else FORMAT_RGBA8,
         )
 
     @property
     def pixels_offset(self) -> int:
-        """Where the first pixel slot begins."""
+        """Where the first pixel slot begins; with pixels on a device, where the segment ends."""
         return align_up(TABLE_OFFSET + SLOT_ENTRY_BYTES * self.slot_count)
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the pixel slots lie on a GPU."""
+        return self.format == FORMAT_RGBA8_ON_DEVICE
 
 
 def pack_header(header: Header) -> bytes:
@@ -180,7 +188,8 @@ def unpack_header(data: bytes | memoryview, mapped_bytes: int) -> Header:
 
 
 def _check(header: Header, mapped_bytes: int) -> None:
-    _refuse(header.format != FORMAT_RGBA8, "pixel format", header.format)
+    known = header.format in (FORMAT_RGBA8, FORMAT_RGBA8_ON_DEVICE)
+    _refuse(not known, "pixel format", header.format)
     _refuse(not MIN_SLOTS <= header.slot_count <= MAX_SLOTS, "slot count", header.slot_count)
     for side in (header.width_px, header.height_px):
         _refuse(not MIN_FRAME_PX <= side <= MAX_FRAME_PX, "picture size", side)
@@ -192,7 +201,8 @@ def _check(header: Header, mapped_bytes: int) -> None:
         or header.slot_bytes % ALIGNMENT_BYTES != 0
     )
     _refuse(slot_wrong, "slot size", header.slot_bytes)
-    needed = header.pixels_offset + header.slot_count * header.slot_bytes
+    pixel_bytes = 0 if header.on_device else header.slot_count * header.slot_bytes
+    needed = header.pixels_offset + pixel_bytes
     size_wrong = header.size_bytes != needed or header.size_bytes > mapped_bytes
     _refuse(size_wrong, "segment size", header.size_bytes)
     _refuse(header.latest_slot >= header.slot_count, "latest slot", header.latest_slot)

@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import sys
+import weakref
 
 from mien.protocol.errors import RingError, SharedMemoryFullError
 
@@ -26,18 +27,72 @@ _PAGE_BYTES = 4096
 
 
 class Segment:
-    """A mapped piece of shared memory. `view` is its bytes: writable for the one who created it."""
+    """Shared memory as the one who created it has it. `view` is its bytes, to write into."""
 
-    def __init__(self, name: str, mapping: mmap.mmap, created: bool) -> None:
+    def __init__(self, name: str, mapping: mmap.mmap, fd: int = -1) -> None:
         self.name = name
-        self.created = created
+        self._fd = fd
         self.view = memoryview(mapping)
         self._mapping = mapping
+        self._pid = os.getpid()
+
+    @property
+    def mine(self) -> bool:
+        """Whether this process created it: a fork of it has the mapping, but not the say."""
+        return self._pid == os.getpid()
 
     @property
     def size_bytes(self) -> int:
         """What is mapped; 0 after `close`."""
         return len(self.view)
+
+    def check(self) -> None:
+        """Raises RingError when somebody has cut the memory off: writing to it would be SIGBUS.
+
+        Only this user can do that, and can kill this process as well; asking costs a microsecond.
+        """
+        if self._fd >= 0 and os.fstat(self._fd).st_size < self.size_bytes:
+            raise RingError(f"{self.name} was cut off under its writer")
+
+    def close(self) -> None:
+        """Unmaps. Arrays still looking into the memory keep it mapped until they are gone."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        with contextlib.suppress(BufferError):
+            self.view.release()
+            self._mapping.close()
+        self.view = memoryview(b"")
+
+    def unlink(self) -> None:
+        """Removes the name (POSIX); those who have it open keep it. Harmless when repeated."""
+        unlink(self.name)
+
+
+class SharedView:
+    """Shared memory as a reader has it: mapped, read-only. `view` is its bytes.
+
+    Touching a mapped page that a peer has cut off is SIGBUS. `check` before each use makes it an
+    error, unless it happens within the use, which takes a peer of the same user that means it.
+    """
+
+    def __init__(self, name: str, mapping: mmap.mmap, fd: int = -1) -> None:
+        self.name = name
+        self.view = memoryview(mapping)
+        self._mapping = mapping
+        self._fd = fd
+        # A reader that is dropped without `close` costs no descriptor.
+        self._close_fd = weakref.finalize(self, os.close, fd) if fd >= 0 else None
+
+    @property
+    def size_bytes(self) -> int:
+        """What is mapped; 0 after `close`."""
+        return len(self.view)
+
+    def check(self) -> None:
+        """Raises RingError when the memory was cut off. About a microsecond."""
+        if self._fd >= 0 and os.fstat(self._fd).st_size < self.size_bytes:
+            raise RingError(f"{self.name} was cut off under its reader")
 
     def close(self) -> None:
         """Unmaps. Arrays still looking into the memory keep it mapped until they are gone."""
@@ -45,10 +100,9 @@ class Segment:
             self.view.release()
             self._mapping.close()
         self.view = memoryview(b"")
-
-    def unlink(self) -> None:
-        """Removes the name (POSIX); those who have it mapped keep it. Harmless when repeated."""
-        unlink(self.name)
+        if self._close_fd is not None:
+            self._close_fd()  # at most once
+        self._fd = -1
 
 
 def segment_name(server_id: str, actor_id: int) -> str:
@@ -77,8 +131,8 @@ def create(name: str, size_bytes: int) -> Segment:
     return _create(name, size_bytes)
 
 
-def attach(name: str, size_bytes: int) -> Segment:
-    """Maps `size_bytes` of an existing segment, read-only.
+def attach(name: str, size_bytes: int) -> SharedView:
+    """Opens `size_bytes` of an existing segment, read-only.
 
     Raises RingError when it does not exist, is shorter, or belongs to another user.
     """
@@ -97,16 +151,16 @@ if sys.platform == "win32":
             raise SharedMemoryFullError(
                 f"no room for {size_bytes} bytes of shared memory: {error}"
             ) from error
-        return Segment(name, mapping, created=True)
+        return Segment(name, mapping)
 
-    def _attach(name: str, size_bytes: int) -> Segment:
+    def _attach(name: str, size_bytes: int) -> SharedView:
         # A name that does not exist gives a fresh mapping of zeros: the ring's magic is missing
         # then, which is how the reader finds out.
         try:
             mapping = mmap.mmap(-1, size_bytes, tagname=name, access=mmap.ACCESS_READ)
         except (OSError, OverflowError) as error:
             raise RingError(f"cannot map {name}: {error}") from error
-        return Segment(name, mapping, created=False)
+        return SharedView(name, mapping)
 
     def unlink(name: str) -> bool:
         """Windows frees a mapping with its last handle; there is no name to remove."""
@@ -123,15 +177,16 @@ else:
         try:
             _allocate(fd, size_bytes)
             mapping = mmap.mmap(fd, size_bytes, _populate(), mmap.PROT_READ | mmap.PROT_WRITE)
-        except (OSError, OverflowError) as error:
-            unlink(name)
-            raise _posix_error(name, size_bytes, error) from error
-        finally:
+        except BaseException as error:
             os.close(fd)
+            unlink(name)
+            if isinstance(error, OSError | OverflowError):
+                raise _posix_error(name, size_bytes, error) from error
+            raise
         _touch(mapping, size_bytes)
-        return Segment(name, mapping, created=True)
+        return Segment(name, mapping, fd)
 
-    def _attach(name: str, size_bytes: int) -> Segment:
+    def _attach(name: str, size_bytes: int) -> SharedView:
         try:
             fd = _posixshmem.shm_open(name, os.O_RDONLY, mode=0)
         except OSError as error:
@@ -143,11 +198,12 @@ else:
             if found.st_size < size_bytes:
                 raise RingError(f"{name} has {found.st_size} bytes, not {size_bytes}")
             mapping = mmap.mmap(fd, size_bytes, _populate(), mmap.PROT_READ)
-        except (OSError, OverflowError) as error:
-            raise RingError(f"cannot map {name}: {error}") from error
-        finally:
+        except BaseException as error:
             os.close(fd)
-        return Segment(name, mapping, created=False)
+            if isinstance(error, OSError | OverflowError):
+                raise RingError(f"cannot map {name}: {error}") from error
+            raise
+        return SharedView(name, mapping, fd)
 
     def unlink(name: str) -> bool:
         """Removes a segment's name. False when there was none; raises RingError if not allowed."""

@@ -50,6 +50,7 @@ class ActorStats:
     recoveries: int  # and up again
     lead_us: int  # how far ahead of its sound the line is performed
     ring_bytes: int  # shared memory of its pictures, not in `state_bytes`
+    ring_reason: str  # why the ring is of its kind
 
 
 @dataclass(frozen=True)
@@ -187,4 +188,5 @@ def _actor(actor: pb.ActorStats) -> ActorStats:
         recoveries=actor.recoveries,
         lead_us=actor.lead_us,
         ring_bytes=actor.ring_bytes,
+        ring_reason=actor.ring_reason,
     )

@@ -53,13 +53,25 @@ def test_budgets_that_make_no_sense_are_refused(wrong):
 
 def test_spending_tells_what_the_plan_did_not_see():
     spending = Spending()
-    began = time.process_time()
-    while time.process_time() - began < 0.2:
-        pass
-    spending.noted(150_000)
-    spent, unseen = spending.look()
+    for _ in range(12):
+        began = time.process_time()
+        while time.process_time() - began < 0.03:
+            pass
+        spending.noted(22_500)
+        spent, unseen = spending.look()
     assert spent > 0 and 0 < unseen < spent
     assert unseen / spent == pytest.approx(0.25, abs=0.1)
+
+
+def test_one_burst_of_unplanned_work_is_no_reason_to_take_quality():
+    spending = Spending()
+    for k in range(12):
+        time.sleep(0.03)
+        began = time.process_time()
+        while k == 9 and time.process_time() - began < 0.2:  # a character is loaded
+            pass
+        spent, unseen = spending.look()
+    assert spent > 3 * unseen
 
 
 def test_lateness_costs_trust_at_once_and_time_restores_it():

@@ -86,6 +86,14 @@ def test_when_nothing_else_helps_faces_are_held_and_the_important_last():
     assert parts[0].rung.draws and not parts[1].rung.draws
 
 
+def test_lateness_takes_quality_but_never_the_last_picture():
+    plan, parts = stage(Detail(), Detail(), Detail())
+    plan.make(0, 2 * SECOND, trusted=0.001)
+    assert all(part.rung.draws and part.at > 4 for part in parts)
+    plan.make(0, 0.001 * SECOND, trusted=1.0)
+    assert not any(part.rung.draws for part in parts)
+
+
 def test_all_motion_fits_on_its_one_thread_however_many_cores_there_are():
     plan, parts = stage(*[Detail() for _ in range(60)])
     plan.make(0, 64 * SECOND)

@@ -178,6 +178,13 @@ def serve(
         str | None, typer.Option(help="Listen on [HOST:]PORT with CURVE, not in the run directory.")
     ] = None,
     max_actors: Annotated[int, typer.Option(help="Refuse more actors than this.", min=1)] = 64,
+    cpu_fraction: Annotated[
+        float | None,
+        typer.Option(help="Take at most this share of all cores; a client may ask for less."),
+    ] = None,
+    ring: Annotated[
+        str, typer.Option(help="auto, or nothing but: posix, named_mapping, cuda_ipc.")
+    ] = "auto",
     motion: Motion = None,
     steps: Steps = None,
     guidance: Guidance = None,
@@ -187,12 +194,20 @@ def serve(
     ] = False,
 ) -> None:
     """Run the daemon in the foreground."""
+    from mien.backend.cli.serve import checked_share
     from mien.backend.cli.serve import run as serve_stage
     from mien.backend.cli.wishes import motion_choice
     from mien.backend.config import DaemonConfig
 
     choice = motion_choice(motion, steps, guidance, weights)
-    config = DaemonConfig(run_dir=run_dir, tcp=tcp, max_actors=max_actors, motion=choice)
+    config = DaemonConfig(
+        run_dir=run_dir,
+        tcp=tcp,
+        ring=ring,
+        max_actors=max_actors,
+        cpu_fraction=checked_share(cpu_fraction),
+        motion=choice,
+    )
     serve_stage(config, until_stdin_closes=until_stdin_closes)
 
 

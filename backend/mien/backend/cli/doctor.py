@@ -126,9 +126,13 @@ def rings() -> list[Ring]:
         first = Ring(kind="posix", usable=free_mib > 16, why=f"{free_mib} MiB free")
     else:
         first = Ring(kind="posix", usable=True, why="shared memory of unknown size")
+    from mien.protocol import cuda_bindings
+
+    no_gpu = cuda_bindings.why_not()
+    why = no_gpu or "for who asks for frames on the GPU (spawn(ring='gpu'))"
     return [
         first,
-        Ring(kind="cuda-ipc", usable=False, why="not in this version"),
+        Ring(kind="cuda-ipc", usable=no_gpu is None, why=why),
         Ring(kind="external", usable=False, why="not in this version"),
     ]
 

@@ -6,8 +6,10 @@ import logging
 import sys
 import threading
 
+from mien.backend.cli.problems import BadInput
 from mien.backend.config import DaemonConfig
 from mien.backend.daemon import Daemon
+from mien.protocol.limits import MIN_CPU_FRACTION
 
 
 def run(config: DaemonConfig, *, until_stdin_closes: bool) -> None:
@@ -19,6 +21,15 @@ def run(config: DaemonConfig, *, until_stdin_closes: bool) -> None:
     if until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, args=(daemon,), daemon=True).start()
     daemon.run()
+
+
+def checked_share(cpu_fraction: float | None) -> float | None:
+    """A share of the machine that makes sense. Raises BadInput."""
+    if cpu_fraction is not None and not MIN_CPU_FRACTION <= cpu_fraction <= 1.0:
+        raise BadInput(
+            f"--cpu-fraction is {cpu_fraction}; it is a share of all cores, {MIN_CPU_FRACTION} to 1"
+        )
+    return cpu_fraction
 
 
 def _stop_at_end_of_input(daemon: Daemon) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mien.backend.rings.base import Pixels, RingRequest
+from mien.protocol import control_pb2 as pb
 from mien.protocol.ring_layout import Geometry
 from mien.protocol.ring_writer import RingWriter
 from mien.protocol.wire import FrameFlag
@@ -17,7 +18,9 @@ from mien.protocol.wire import FrameFlag
 class MappedRing:
     """See `Ring`."""
 
-    def __init__(self, request: RingRequest) -> None:
+    def __init__(self, request: RingRequest, kind: pb.RingKind) -> None:
+        self.kind = kind
+        self.reason = ""
         self._writer = RingWriter(request.name, request.geometry, request.epoch)
         self._open: Pixels | None = None
         self._good: Pixels | None = None  # the slot that was shown last
@@ -61,6 +64,12 @@ class MappedRing:
         self._open = self._writer.begin(width_px, height_px)
         np.copyto(self._open, self._good)
         return self.commit(line_id=line_id, pts_us=pts_us, flags=flags)
+
+    def describe(self, info: pb.RingInfo) -> None:
+        """The name says it all."""
+
+    def let_go(self) -> None:
+        """Nothing is kept: who has the memory mapped keeps it as long as he likes."""
 
     def close(self) -> None:
         """Frees the memory."""

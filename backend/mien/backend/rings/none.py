@@ -9,6 +9,7 @@ import numpy as np
 
 from mien.backend.rings.base import Pixels
 from mien.models.motion.types import F32
+from mien.protocol import control_pb2 as pb
 from mien.protocol.ring_layout import Geometry
 from mien.protocol.wire import FrameFlag
 
@@ -16,6 +17,8 @@ from mien.protocol.wire import FrameFlag
 class NoRing:
     """A `Ring` without pixels."""
 
+    kind: pb.RingKind = pb.RING_KIND_UNSPECIFIED
+    reason = "motion alone was asked for"
     name = ""
     size_bytes = 0
     geometry = Geometry()
@@ -39,6 +42,12 @@ class NoRing:
     def hold(self, *, line_id: int, pts_us: int, flags: FrameFlag) -> tuple[int, int] | None:
         """The motion shown before stands; None if there was none."""
         return self.commit(line_id=line_id, pts_us=pts_us, flags=flags) if self._frames else None
+
+    def describe(self, info: pb.RingInfo) -> None:
+        """Nobody is told of a ring that is none."""
+
+    def let_go(self) -> None:
+        """Nothing is kept."""
 
     def close(self) -> None:
         """Nothing to free."""

@@ -24,4 +24,7 @@ class PosixRings:
 
     def create(self, request: RingRequest) -> Ring:
         """A new segment; SharedMemoryFullError when there is no room."""
-        return MappedRing(request)
+        return MappedRing(request, self.kind)
+
+    def close(self) -> None:
+        """Nothing is kept."""

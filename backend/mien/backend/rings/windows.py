@@ -24,4 +24,7 @@ class NamedMappingRings:
 
     def create(self, request: RingRequest) -> Ring:
         """A new mapping, freed by Windows with its last handle."""
-        return MappedRing(request)
+        return MappedRing(request, self.kind)
+
+    def close(self) -> None:
+        """Nothing is kept."""

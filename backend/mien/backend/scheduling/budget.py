@@ -13,11 +13,14 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from statistics import median
 
 from mien.backend.config import PlanConfig
 from mien.protocol.limits import DEFAULT_GAME_FPS
 
 _SECOND_US = 1_000_000
+_LEAST_US = 20_000  # between two looks
+_SPENT_LOOKS, _UNSEEN_LOOKS = 5, 16  # over so many of which figures are formed
 
 
 @dataclass(frozen=True)
@@ -74,26 +77,40 @@ class Spending:
         self.cores = os.cpu_count() or 1
         self._noted_us = 0.0
         self._lock = threading.Lock()
-        self._looks: deque[tuple[float, float, float]] = deque(maxlen=8)  # wall, process, noted
-        self._look()
+        self.begin()
+
+    def begin(self) -> None:
+        """What was spent so far does not count: it went into getting ready."""
+        self._unseen: deque[float] = deque(maxlen=_UNSEEN_LOOKS)
+        self._looks: deque[tuple[float, float, float]] = deque(maxlen=_SPENT_LOOKS)
+        self._looks.append(self._now())
 
     def noted(self, us: float) -> None:
         """Work that the plan knows of."""
         with self._lock:
             self._noted_us += us
 
-    def _look(self) -> tuple[float, float, float]:
-        look = (time.monotonic() * 1e6, time.process_time() * 1e6, self._noted_us)
-        self._looks.append(look)
-        return look
+    def _now(self) -> tuple[float, float, float]:
+        """Clock, the process's own time, and what of it was noted."""
+        return time.monotonic() * 1e6, time.process_time() * 1e6, self._noted_us
 
     def look(self) -> tuple[float, float]:
-        """(all that the process spent, what of it the plan does not know of) since some looks."""
-        wall, process, noted = self._look()
-        wall0, process0, noted0 = self._looks[0]
-        seconds = max((wall - wall0) / 1e6, 1e-3)
-        spent = (process - process0) / seconds
-        return spent, max(spent - (noted - noted0) / seconds, 0.0)
+        """(all that the process spent lately, what of it the plan does not know of).
+
+        The second is a median: loading a character is over in a moment, and no reason to take
+        quality from those on the stage.
+        """
+        before, now = self._looks[-1], self._now()
+        if now[0] - before[0] >= _LEAST_US:
+            self._looks.append(now)
+            seconds = (now[0] - before[0]) / 1e6
+            unseen = (now[1] - before[1] - (now[2] - before[2])) / seconds
+            self._unseen.append(max(unseen, 0.0))
+        first, last = self._looks[0], self._looks[-1]
+        seconds = (last[0] - first[0]) / 1e6
+        spent = (last[1] - first[1]) / seconds if seconds else 0.0
+        sure = len(self._unseen) >= _UNSEEN_LOOKS // 2
+        return spent, median(self._unseen) if sure else 0.0
 
 
 class Trust:

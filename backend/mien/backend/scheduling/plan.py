@@ -164,10 +164,14 @@ class Plan:
             load.change(_least(part.ladder), 1)
         return self._fits(load, capacity_us)
 
-    def make(self, at_us: int, capacity_us: float) -> None:
-        """Puts every actor on its rung, for a `capacity_us` of work a second."""
-        needed = self._rungs_for(capacity_us)
-        spare = self._rungs_for(capacity_us * self._config.room_share)
+    def make(self, at_us: int, capacity_us: float, trusted: float = 1.0) -> None:
+        """Puts every actor on its rung, for a `capacity_us` of work a second.
+
+        `trusted`: what of it there seems to be, by how late pictures come. That takes quality, but
+        no picture: not to draw at all is for those who said how much may be spent.
+        """
+        needed = self._rungs_for(capacity_us, trusted)
+        spare = self._rungs_for(capacity_us * self._config.room_share, trusted)
         for part in self._parts.values():
             if needed[part.actor_id] > part.at:
                 self._down(part, needed[part.actor_id], at_us)
@@ -187,7 +191,7 @@ class Plan:
     def _new_load(self) -> _Load:
         return _Load(self._costs, self._block_frames, self._config.lanes_together)
 
-    def _rungs_for(self, capacity_us: float) -> dict[int, int]:
+    def _rungs_for(self, capacity_us: float, trusted: float) -> dict[int, int]:
         """The best rungs that fit, by actor."""
         load = self._new_load()
         at = dict.fromkeys(self._parts, 0)
@@ -195,7 +199,10 @@ class Plan:
         for part in self._parts.values():
             load.change(part.ladder[0], 1)
             heapq.heappush(giving, _turn(part, 0))
-        while giving and not self._fits(load, capacity_us):
+        while giving:
+            drawn = giving[0][0] == 0  # whether whoever gives way next is drawn after it
+            if self._fits(load, capacity_us * (trusted if drawn else 1.0)):
+                break
             *_, actor_id = heapq.heappop(giving)
             part = self._parts[actor_id]
             load.change(part.ladder[at[actor_id]], -1)

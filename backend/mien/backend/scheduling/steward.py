@@ -52,6 +52,7 @@ class Steward:
 
     def begin(self, full_steps: int | None, block_frames: int) -> None:
         """The generator is known now."""
+        self.spending.begin()
         self._plan = Plan(self.costs, full_steps, block_frames, self._config)
 
     @property
@@ -109,7 +110,7 @@ class Steward:
         self._shown = self._missed = 0
         self._spent_us, self._unplanned_us = self.spending.look()
         before = {part.actor_id: part.rung for part in self.plan}
-        self.plan.make(at_us, self._capacity_us())
+        self.plan.make(at_us, self._capacity_us(), self._trust.share)
         changed = [part for part in self.plan if before[part.actor_id] != part.rung]
         if changed:
             _LOG.info("plan: %s", ", ".join(_words(part) for part in changed[:8]))
@@ -139,7 +140,7 @@ class Steward:
     def _capacity_us(self) -> float:
         """What the plan may give away: the budget without what it does not see."""
         whole_us = self._whole_us() * self._config.margin - self._unplanned_us
-        return max(whole_us, 0.0) * self._trust.share
+        return max(whole_us, 0.0)
 
 
 def _words(part: Part) -> str:
