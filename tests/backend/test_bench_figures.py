@@ -80,7 +80,7 @@ def soaked(grows=0.0, fds=23, later_fds=23, looks=120):
             0.0,
             1,
             2 if i else 0,
-        )  # fmt: skip
+        )
         for i in range(looks)
     ]
 

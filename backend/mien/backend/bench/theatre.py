@@ -18,7 +18,7 @@ import numpy as np
 
 from mien.backend.bench.load.plan import ActorWish, LoadPlan
 from mien.backend.bench.wish import StageWish
-from mien.backend.cli.private_daemon import PrivateDaemon
+from mien.backend.cli.private_daemon import PrivateDaemon, load_patiently
 from mien.backend.cli.problems import BadInput
 from mien.protocol import Client, DaemonNotRunningError
 from mien.protocol.rundir import read_endpoints
@@ -86,7 +86,10 @@ def theatre(wish: StageWish, flags: tuple[str, ...], tell: Tell) -> Iterator[The
                 run_dir = stack.enter_context(PrivateDaemon((*flags, room))).run_dir
             else:
                 run_dir = wish.run_dir.absolute()
-            yield opened(run_dir, character.absolute(), speech, place)
+            found = opened(run_dir, character.absolute(), speech, place)
+            with found.connect() as client:
+                load_patiently(client, found.character)
+            yield found
 
 
 def opened(run_dir: Path, character: Path, speech: Path, place: Path) -> Theatre:
