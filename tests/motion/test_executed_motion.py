@@ -135,7 +135,11 @@ def test_tensorrt_that_is_not_here_leaves_the_work_to_torch_and_says_so(tmp_path
         make_executor(network, "tensorrt", device="cpu")
 
 
-CUT = {"hearing": lambda m: hearing(m, 4), "given": lambda m: given(m, 2), "step": lambda m: step(m, 2)}
+CUT = {
+    "hearing": lambda model: hearing(model, 4),
+    "given": lambda model: given(model, 2),
+    "step": lambda model: step(model, 2),
+}
 
 
 @needs_onnx

@@ -152,7 +152,7 @@ class Folds:
         self.depth = FAINTEST + (1.0 - FAINTEST) * grain_of(skin, seen)
 
     def amounts(self, dynamics: F32) -> F32:
-        """How far each fold is folded by an expression [52], [2F]: none at all, or all as they are."""
+        """How far each fold is folded by an expression [52]: [2F], too little being none."""
         amount = np.minimum(self._causes @ np.clip(np.nan_to_num(dynamics), 0.0, 1.0), MOST)
         return np.asarray(amount * (float(amount.max()) >= 0.01), np.float32)
 

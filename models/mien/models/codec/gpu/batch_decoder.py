@@ -72,10 +72,10 @@ class BatchDecoder:
     """Draws frames of a cast. For one thread at a time."""
 
     def __init__(self, parts: Parts, device: str = "cuda") -> None:
-        """`device`: torch's name of one. Raises EngineError or RuntimeError where it is not there."""
+        """`device`: torch's name of one. Raises EngineError or RuntimeError without it."""
         self.device = torch.device(device)
         on_gpu = self.device.type == "cuda"
-        self.stream: Any = torch.cuda.Stream(self.device) if on_gpu else None
+        self.stream: Any = _stream(self.device) if on_gpu else None
         self._dtype = DTYPES[parts.features or ("bf16" if on_gpu else "f32")]
 
         def executor(network: Any) -> Executor:
@@ -224,6 +224,10 @@ class BatchDecoder:
             folds = self._fold_maps.shape[1]
             self._batches[handles] = batch_of(self._laid_out, handles, folds, self.device)
         return self._batches[handles]
+
+
+def _stream(device: torch.device) -> Any:
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def _on_grid(points: Tensor, step: Tensor | float) -> Tensor:

@@ -143,4 +143,3 @@ def _addresses(layers: Any, eyes: tuple[EyeLayer, ...], mouth: Mouth, pixels: Pi
     out[layout.OWN_COLOUR] = pixels.put(mouth.own.colour)
     out[layout.OWN_DEPTH] = pixels.put(mouth.own.depth)
     return out
-

@@ -146,4 +146,3 @@ def write_face(row: F32, points: F64, size: int) -> None:
     """The area of a frame [4] that a face with vertices `points` [V, 2 or more] px touches."""
     row[:2] = np.clip(np.floor(points[:, :2].min(0)) - 2, 0, size)
     row[2:4] = np.clip(np.ceil(points[:, :2].max(0)) + 3, 0, size)
-

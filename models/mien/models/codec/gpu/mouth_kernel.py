@@ -176,7 +176,11 @@ def _tongue(
         _sprite(addresses, TONGUE_OUT), wide, tall, cx, jy, 1.0, cover > 0.0, r / tint_r,
         g / tint_g, b / tint_b, 1.0, 1.0, 1.0,
     )  # fmt: skip
-    return laid(red * tint_r, cover, r), laid(green * tint_g, cover, g), laid(blue * tint_b, cover, b)
+    return (
+        laid(red * tint_r, cover, r),
+        laid(green * tint_g, cover, g),
+        laid(blue * tint_b, cover, b),
+    )
 
 
 @triton.jit

@@ -12,7 +12,10 @@ import triton.language as tl
 
 STEPS = tl.constexpr(32)  # a position's steps within a pixel, as in OpenCV's remap
 BEYOND = tl.constexpr(16)  # px outside a picture, where its edge is seen all the same
-EDGE_FROM, EDGE_RANGE = tl.constexpr(0.4), tl.constexpr(0.85 - 0.4)  # `compose.EDGE_FROM`, `EDGE_TO`
+EDGE_FROM, EDGE_RANGE = (
+    tl.constexpr(0.4),
+    tl.constexpr(0.85 - 0.4),
+)  # `compose.EDGE_FROM`, `EDGE_TO`
 LEAST_COVER = tl.constexpr(1e-3)
 
 
@@ -57,9 +60,12 @@ def fetched(
     alpha = byte(a, 24) * wa + byte(b, 24) * wb + byte(c, 24) * wc + byte(d, 24) * wd
     half = STEPS * STEPS // 2
     whole = STEPS * STEPS
-    return (red + half) // whole, (green + half) // whole, (blue + half) // whole, (
-        alpha + half
-    ) // whole
+    return (
+        (red + half) // whole,
+        (green + half) // whole,
+        (blue + half) // whole,
+        (alpha + half) // whole,
+    )
 
 
 @triton.jit

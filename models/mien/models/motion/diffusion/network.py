@@ -191,7 +191,7 @@ class MotionTransformer(nn.Module):
         x = (self.enter(noisy) + self.given(newest, heard, wishes)).flatten(1, 2)  # [B, N * b, W]
         for layer in self.layers:
             x = layer(x, past, steer, reach)
-        change = self.changed(x).unflatten(1, noisy.shape[1:3])
+        change = self.changed(x).reshape(noisy.shape)
         out: Tensor = change + self.carry * newest[:, :, None, -TOKEN:]
         return out
 

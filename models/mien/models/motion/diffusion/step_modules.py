@@ -36,7 +36,7 @@ class Hearing(nn.Module):
         self._sizes = [2 * reach for reach in model.about.encoder.dilations]
 
     def forward(self, slices: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [L, S, F] of slices [L, S, SLICE], and the memory [L, memory_slices, W] after."""
+        """Features [L, S, F] of slices [L, S, SLICE], and the memory after."""
         features, after = self.encoder(slices, list(torch.split(memory, self._sizes, dim=1)))
         return features, torch.cat(after, dim=1)
 
@@ -79,8 +79,10 @@ class Step(nn.Module):
         for i, layer in enumerate(layers):
             past = seen[2 * i], seen[2 * i + 1]
             x = layer.moved(x, *past, steer[i][None], self.reach)  # type: ignore[operator]
-        out = self.transformer.changed(x).unflatten(1, (self._variants, -1))
+        out = self.transformer.changed(x)
+        out = out.reshape(len(out), self._variants, -1, TOKEN)
         out = (out * mix[:, None, None]).sum(1) + carried
         if self._flow:
             out = noisy - now[0] * out
-        return out + left * (noisy - out)
+        moved: Tensor = out + left * (noisy - out)
+        return moved
