@@ -24,7 +24,7 @@ from torch import Tensor
 from mien.models.character import Character
 from mien.models.codec import harmony
 from mien.models.codec.decoder import FOLDS_BEYOND, FRAME_SIZE_PX
-from mien.models.codec.folds import Folds
+from mien.models.codec.folds import fold_amounts, fold_layout
 from mien.models.codec.frame_networks import mouth_light, skin_mixer, skin_reader
 from mien.models.codec.gpu import layout
 from mien.models.codec.gpu.batch import (
@@ -94,7 +94,7 @@ class BatchDecoder:
         self._laid_out: Cast | None = None
         self._batches: dict[tuple[int, ...], Batch] = {}
         self._scratch = Scratch(self.device)
-        pixels, maps = Folds.layout()
+        pixels, maps = fold_layout()
         self._fold_pixels = torch.from_numpy(pixels).to(self.device)
         self._fold_maps = torch.from_numpy(maps).to(self.device)
 
@@ -167,7 +167,7 @@ class BatchDecoder:
         seen = write_mouth(numbers[layout.MOUTH_AT :], member.mouth, gap, posed, face, size)
         to["addresses"][:] = member.addresses
         to["addresses"][layout.CAVITY :] = self._sprites.addresses(seen)
-        to["folded"][:] = member.folds.amounts(dynamics)
+        to["folded"][:] = fold_amounts(dynamics)
         to["motion"][:] = motion_of(face, turn)
         to["told"][:] = told_of(face, turn, gap, posed.iod_px, member.light)
 
