@@ -128,13 +128,12 @@ class RealModels:
 
     def decoder(self, character: LoadedCharacter, size_px: int) -> Decoder:
         """A clone of the character's decoder: it shares all that never changes."""
-        from mien.models.codec.decoder import FRAME_SIZE_PX
+        from mien.models.codec.decoder import SIZES_PX
         from mien.models.codec.decoder import Decoder as CodecDecoder
 
-        if size_px != FRAME_SIZE_PX:
-            raise InvalidArgumentError(
-                f"frames are {FRAME_SIZE_PX} px; {size_px} px cannot be drawn"
-            )
+        if size_px not in SIZES_PX:
+            sizes = ", ".join(map(str, SIZES_PX))
+            raise InvalidArgumentError(f"frames are {sizes} px; {size_px} px cannot be drawn")
         body = character.body
         assert isinstance(body, CodecDecoder)
         return body.clone()

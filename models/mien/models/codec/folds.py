@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mien.models.codec.basis import face_basis
 from mien.models.codec.canonical import CANONICAL_PX, inner, layout_of
+from mien.models.codec.rig import coefficients_of
 from mien.models.motion.types import ARKIT_INDEX, ARKIT_NAMES
 
 F32 = NDArray[np.float32]
@@ -164,33 +165,18 @@ class Folds:
 
     def at(self, dynamics: F32) -> F32 | None:
         """Gains [128, 128] of an expression [52]; None where nothing folds."""
-        amount = np.minimum(self._causes @ np.clip(np.nan_to_num(dynamics), 0.0, 1.0), MOST)
+        amount = np.minimum(self._causes @ coefficients_of(dynamics), np.float32(MOST))
         if float(amount.max()) < 0.01:
             return None
+        depth = np.exp(self._maps @ (np.float32(-self.depth) * amount))
         gains = np.ones(CANONICAL_PX * CANONICAL_PX, np.float32)
-        gains[self._pixels] = np.exp(-self.depth * (self._maps @ amount))
+        _put(gains, self._pixels, depth)
         return gains.reshape(CANONICAL_PX, CANONICAL_PX)
 
 
-@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def fold(
-    grid: F32, gains: F32, x0: int, y0: int, x1: int, y1: int
+@njit(cache=True, nogil=True, boundscheck=False)
+def _put(
+    whole: F32, where: NDArray[np.intp], values: F32
 ) -> None:  # pragma: no cover - compiled
-    """Multiply the gains of a flow `grid` [h, w, 8] by those of folds, cells x0..x1 by y0..y1.
-
-    The grid is as `skin_maps.lay_on` has it.
-    """
-    size = gains.shape[0]
-    for i in range(y0, y1):
-        for j in range(x0, x1):
-            if grid[i, j, 5] <= np.float32(0.0):
-                continue
-            x = min(max(grid[i, j, 6], np.float32(0.0)), np.float32(size - 1.001))
-            y = min(max(grid[i, j, 7], np.float32(0.0)), np.float32(size - 1.001))
-            a, b = int(y), int(x)
-            p, q = y - np.float32(a), x - np.float32(b)
-            top = gains[a, b] + q * (gains[a, b + 1] - gains[a, b])
-            low = gains[a + 1, b] + q * (gains[a + 1, b + 1] - gains[a + 1, b])
-            dark = top + p * (low - top) - np.float32(1.0)
-            for k in range(3):
-                grid[i, j, k + 2] *= np.float32(1.0) + np.float32(TINGE[k]) * dark
+    for i in range(where.shape[0]):
+        whole[where[i]] = values[i]
