@@ -157,8 +157,8 @@ def test_a_face_is_dressed_as_folds_and_skin_maps_dress_it(map_px):
 
 
 def remapped(layer, x, y):
-    """`layer` [S, S, 4] at `x`, `y`: positions in steps of 1/32 px, edges held."""
-    steps, size = 32, len(layer)
+    """`layer` [S, S, 4] at `x`, `y`: positions in steps of 1/256 px, edges held."""
+    steps, size = 256, len(layer)
     right, below = (np.floor(at * steps + 0.5).astype(int) for at in (x, y))
     j, i, q, p = right // steps, below // steps, right % steps, below % steps
     total = np.zeros((*x.shape, 4), int)
@@ -227,7 +227,7 @@ def test_sheet_and_face_are_laid_on_as_their_slow_twins_lay_them():
         skin = remapped(face, columns + whole[..., 0], rows + whole[..., 1])
         wanted = laid_over(moved, plate[..., :3])
         wanted = laid_shaded(skin, whole[..., 2:5], np.minimum(wide[..., 6], cover), wanted)
-        # Beside a hole displacements are divided by next to nothing: a step of 1/32 px may tip.
+        # Beside a hole displacements are divided by next to nothing: a rounded share may tip.
         off = np.abs(found[i, ..., :3].astype(int) - wanted).max(-1)
         assert np.quantile(off, 0.99) <= 1 and (off > 8).mean() < 0.002
         assert np.abs(wanted.astype(int) - plate[..., :3]).mean() > 20

@@ -140,7 +140,7 @@ def fold_layout() -> tuple[NDArray[np.intp], F32]:
 
 def fold_amounts(dynamics: F32) -> F32:
     """How far an expression [52] folds each of them, [2F]; all zero where `Folds.at` has none."""
-    amount = np.minimum(_mean_folds()[2] @ np.clip(np.nan_to_num(dynamics), 0.0, 1.0), MOST)
+    amount = np.minimum(_mean_folds()[2] @ coefficients_of(dynamics), np.float32(MOST))
     return np.asarray(amount * (float(amount.max()) >= 0.01), np.float32)
 
 

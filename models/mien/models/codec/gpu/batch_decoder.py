@@ -40,12 +40,13 @@ from mien.models.codec.gpu.batch import (
 from mien.models.codec.gpu.cast import Member, SpritePool, member_of
 from mien.models.codec.gpu.dress import dress
 from mien.models.codec.gpu.frame import draw_frames
-from mien.models.codec.gpu.moment import write_eye, write_face, write_mouth, write_rigid
+from mien.models.codec.gpu.moment import write_eye, write_face, write_mouth
 from mien.models.codec.gpu.pack import pack, slot_of
 from mien.models.codec.gpu.raster import rasterise
 from mien.models.codec.harmony import told_of
 from mien.models.codec.mouth import lip_gap
-from mien.models.codec.rig import NEAREST
+from mien.models.codec.rig import coefficients_of, numbers_of
+from mien.models.codec.rigid import NEAREST
 from mien.models.codec.skin_maps import motion_of
 from mien.models.codec.skin_weights import SkinModel
 from mien.models.engine.buckets import MOST_LANES
@@ -150,9 +151,8 @@ class BatchDecoder:
     def _pose(self, member: Member, dynamics: F32, pose: F32, to: dict[str, NDArray[Any]]) -> None:
         """All that the processor works out for one actor's frame."""
         size = FRAME_SIZE_PX
-        posed = member.rig.pose(dynamics, pose)
-        face = np.clip(np.nan_to_num(dynamics), 0.0, 1.0).astype(np.float32)
-        turn = np.nan_to_num(pose[:3]).astype(np.float32)
+        face, pose = coefficients_of(dynamics), numbers_of(pose)
+        posed, turn = member.rig.pose(face, pose), pose[:3]
         moved = member.mesh.posed(posed)
         points, numbers = to["points"], to["numbers"]
         points[: len(moved)], points[len(moved) :] = moved, 0.0
@@ -160,14 +160,14 @@ class BatchDecoder:
         to["cells"][0] = SHEET_CELLS if ahead else FOLDED_CELLS
         numbers[layout.SHEET_CELLS] = to["cells"][0]
         write_face(numbers[layout.FACE_AREA :], moved, size)
-        write_rigid(to["rigid"], posed.rigid)
+        to["rigid"][:] = posed.rigid.packed
         for k, eye in enumerate(member.eyes):
             write_eye(numbers[layout.EYES + k * layout.EYE :], eye, posed, size)
         gap = lip_gap(posed, size)
         seen = write_mouth(numbers[layout.MOUTH_AT :], member.mouth, gap, posed, face, size)
         to["addresses"][:] = member.addresses
         to["addresses"][layout.CAVITY :] = self._sprites.addresses(seen)
-        to["folded"][:] = fold_amounts(dynamics)
+        to["folded"][:] = fold_amounts(face)
         to["motion"][:] = motion_of(face, turn)
         to["told"][:] = told_of(face, turn, gap, posed.iod_px, member.light)
 

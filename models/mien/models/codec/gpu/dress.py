@@ -1,8 +1,8 @@
 """What skin maps and folds do to a posed face's flow, and how its edges fade, on the device.
 
-The twins are `folds.fold`, `skin_maps.lay_on` and the blur of coverage before `compose.spread`, in
-that order. Cells are [n, n, 8]: displacement px (two), gains (three), coverage, and the place in
-the canonical layout (two); the first of those last two becomes the softened coverage.
+The twin is `dressing.dress_reference`, whose channels lie in planes. Cells here are [n, n, 8]:
+displacement px (two), gains (three), coverage, and the place in the canonical layout (two); the
+first of those last two becomes the softened coverage.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading pictures between their pixels, and laying one colour on another: parts of frame kernels.
 
-The twins are `compose.Sampler`, `compose.over_reference`, `compose.over_shaded_reference` and the
-blending of `eyes` and `mouth`. Colours are float32 that hold whole numbers 0..255: every layer is
+The twins are `warping.fetched` and what `draw_sheet_reference` and `draw_face_reference` lay, and
+the blending of `eyes` and `mouth`. Colours are float32 that hold whole numbers 0..255: every layer is
 rounded to 8 bits as the twins round it.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-STEPS = tl.constexpr(32)  # a position's steps within a pixel, as in OpenCV's remap
+STEPS = tl.constexpr(256)  # a position's steps within a pixel, as in `texels`
 BEYOND = tl.constexpr(16)  # px outside a picture, where its edge is seen all the same
 EDGE_FROM, EDGE_RANGE = (
     tl.constexpr(0.4),
