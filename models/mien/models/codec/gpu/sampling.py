@@ -1,8 +1,8 @@
 """Reading pictures between their pixels, and laying one colour on another: parts of frame kernels.
 
 The twins are `warping.fetched` and what `draw_sheet_reference` and `draw_face_reference` lay, and
-the blending of `eyes` and `mouth`. Colours are float32 that hold whole numbers 0..255: every layer is
-rounded to 8 bits as the twins round it.
+the blending of `eyes` and `mouth`. Colours are float32 that hold whole numbers 0..255: every layer
+is rounded to 8 bits as the twins round it.
 """
 
 from __future__ import annotations
