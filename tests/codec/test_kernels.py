@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -203,7 +202,9 @@ def test_drawing_in_bands_is_the_same_as_drawing_the_whole() -> None:
     flow[24:] = 0.0
     whole = drawn_sheet(layer, plate, flow)
     rest = packed(drawn_sheet(layer, plate, np.zeros_like(flow)))
-    banded = drawn_sheet(layer, plate, flow, bands_to_draw(flow, occupied(layer, cells), size), rest)
+    banded = drawn_sheet(
+        layer, plate, flow, bands_to_draw(flow, occupied(layer, cells), size), rest
+    )
     assert np.array_equal(banded, whole)
 
 

@@ -87,9 +87,7 @@ def over_reference(layer: U8, below: U8, out: U8) -> None:
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
-def bands_to_draw(
-    flow: F32, filled: Bools, size: int
-) -> I32:  # pragma: no cover - compiled
+def bands_to_draw(flow: F32, filled: Bools, size: int) -> I32:  # pragma: no cover - compiled
     """Pixels from and to, [BANDS, 2], that each stripe of a layer of `size` px has to be drawn in.
 
     `flow` [h, 2, w] displaces the layer, `filled` [h, w] says where it holds anything. What does

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.character import Character
-from mien.models.codec import harmony, topology
+from mien.models.codec import harmony
 from mien.models.codec.canonical import layout_of, unrolled
 from mien.models.codec.compose import bands_to_draw
 from mien.models.codec.dressing import PLAIN_FOLDS, PLAIN_MAPS, dress, filled_up

@@ -7,6 +7,8 @@ layout px right and down) and those that `warping.draw_face` reads. Refuses to k
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numba import njit
@@ -21,7 +23,7 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 
 POSED_CHANNELS = 5
-PLAIN_MAPS = np.tile(np.float32([0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]), (2, 2, 1))
+PLAIN_MAPS = np.tile(np.array([0, 0, 1, 1, 1, 0, 0, 0], np.float32), (2, 2, 1))
 PLAIN_FOLDS = np.ones((2, 2), np.float32)
 
 
@@ -33,9 +35,7 @@ def filled_up(maps: F32) -> F32:
 
 
 @njit(inline="always")
-def _spot(
-    at: float, size: int, scale: float
-) -> tuple[int, float]:  # pragma: no cover - compiled
+def _spot(at: Any, size: int, scale: Any) -> tuple[int, Any]:  # pragma: no cover - compiled
     """The element left of canonical px `at` in a line of `size`, and how far right of it it is."""
     half = np.float32(0.5)
     place = np.float32(scale) * (at + half) - half
@@ -68,8 +68,8 @@ def dress(
 
     `posed` [h, 5, w] and `depth` [h, w] as rasterised; the box has a margin that nothing covers.
     `maps` [S, S, 8] shift places (in units of `iod_px`) and gain, see `SkinMaps.at`; `folds`
-    [128, 128] gain, see `Folds.at`, most of it in blue. `extents` [h, 2] gets the first cell of each
-    row that is covered, and the one after the last.
+    [128, 128] gain, see `Folds.at`, most of it in blue. `extents` [h, 2] gets the first cell of
+    each row that is covered, and the one after the last.
     """
     x0, y0, x1, y1 = box
     size, fold_size = maps.shape[0], folds.shape[0]
@@ -89,7 +89,9 @@ def dress(
             u, v = posed[i, 3, j], posed[i, 4, j]
             a, p = _spot(v, size, scale)
             b, q = _spot(u, size, scale)
-            mix_maps(maps, np.int32((a * size + b) * MAP_CHANNELS), stride, q, p, here)
+            mix_maps(  # type: ignore[call-arg]
+                maps, np.int32((a * size + b) * MAP_CHANNELS), stride, q, p, here
+            )
             dark = np.float32(0.0)
             if folded:
                 a, p = _spot(v, fold_size, one)

@@ -253,7 +253,7 @@ def _mixed(
             + p * ((1 - q) * other[i + 1, j, k] + q * other[i + 1, j + 1, k])
         )  # fmt: skip
         value += clean * (bare - value)
-    return value
+    return float(value)
 
 
 @njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
@@ -327,9 +327,7 @@ def draw_eye(out: U8, layer: EyeLayer, posed: Posed) -> None:
     look = posed.gaze_px[EYES.index(layer.eye)]
     opened = float((slit.bottom - slit.top).max()) / layer.rest_height
     away = float(np.hypot(*look)) * posed.rigid.scale / posed.iod_px
-    clean = max(
-        ease(away, CLEAN_FROM_IOD, CLEAN_BY_IOD), ease(opened - 1.0, WIDE_FROM, WIDE_BY)
-    )
+    clean = max(ease(away, CLEAN_FROM_IOD, CLEAN_BY_IOD), ease(opened - 1.0, WIDE_FROM, WIDE_BY))
     shade = max(LID_SHADE * min(max(1.0 - opened, 0.0), 1.0), CLEAN_SHADE * clean)
     _draw(
         out, layer.white, layer.iris, layer.clean_white, layer.clean_iris, *layer.origin, back,

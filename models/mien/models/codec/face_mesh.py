@@ -61,9 +61,7 @@ def _posed(
         share = min(max((turned[i] / (scale * scale) - RIM_FROM) / (RIM_BY - RIM_FROM), 0.0), 1.0)
         share = scale * share * share * (3.0 - 2.0 * share)
         for k in range(3):
-            away = (
-                turn[k, 0] * offset[i, 0] + turn[k, 1] * offset[i, 1] + turn[k, 2] * offset[i, 2]
-            )
+            away = turn[k, 0] * offset[i, 0] + turn[k, 1] * offset[i, 1] + turn[k, 2] * offset[i, 2]
             out[landmarks + i, k] = at[k] + share * away
             out[middle, k] += at[k] / count
             out[middle + 1 + i, k] = at[k]
@@ -149,7 +147,8 @@ class FaceMesh:
     def _at_rest(self, landmarks: F64) -> F64:
         outline = landmarks[self.outline]
         back = np.concatenate([outline.mean(0, keepdims=True), outline])
-        return np.concatenate([landmarks, outline + self.offset, back + [0.0, 0.0, BEHIND_PX]])
+        back[:, 2] += BEHIND_PX
+        return np.concatenate([landmarks, outline + self.offset, back])
 
     def posed(self, posed: Posed) -> F64:
         """Landmarks, rim and backing of a posed face, [N, 3] px.

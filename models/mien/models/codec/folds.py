@@ -175,8 +175,6 @@ class Folds:
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
-def _put(
-    whole: F32, where: NDArray[np.intp], values: F32
-) -> None:  # pragma: no cover - compiled
+def _put(whole: F32, where: NDArray[np.intp], values: F32) -> None:  # pragma: no cover - compiled
     for i in range(where.shape[0]):
         whole[where[i]] = values[i]

@@ -148,7 +148,8 @@ class Harmony:
         """
         told = told_of(dynamics, turn, gap, iod_px, self._light)
         out = np.empty((ROWS, COLUMNS, 4), np.float32)
-        _answer(told, *self._layers, out)
+        w0, b0, w1, b1, w2, b2 = self._layers
+        _answer(told, w0, b0, w1, b1, w2, b2, out)
         return out
 
 

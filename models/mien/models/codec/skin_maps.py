@@ -123,7 +123,9 @@ class SkinMaps:
 
     def _mixed(self, motions: F32) -> F32:
         w = self._w
-        x = np.concatenate([motions, np.broadcast_to(self._code, (len(motions), len(self._code)))], 1)
+        x = np.concatenate(
+            [motions, np.broadcast_to(self._code, (len(motions), len(self._code)))], 1
+        )
         for place in (0, 2):
             x = x @ w[f"mix.{place}.weight"].T + w[f"mix.{place}.bias"]
             x = x / (1.0 + np.exp(-x))
@@ -139,9 +141,7 @@ class _Half:
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
-def _add(
-    whole: F32, where: NDArray[np.intp], part: F32
-) -> None:  # pragma: no cover - compiled
+def _add(whole: F32, where: NDArray[np.intp], part: F32) -> None:  # pragma: no cover - compiled
     """Add `part` [K, n] to the columns `where` [n] of `whole` [K, N]."""
     for k in range(part.shape[0]):
         for i in range(where.shape[0]):
@@ -149,9 +149,7 @@ def _add(
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
-def _put(
-    whole: F32, where: NDArray[np.intp], values: F32
-) -> None:  # pragma: no cover - compiled
+def _put(whole: F32, where: NDArray[np.intp], values: F32) -> None:  # pragma: no cover - compiled
     """Put `values` [K, n] into the rows `where` [n] of `whole` [N, K]."""
     for i in range(where.shape[0]):
         for k in range(values.shape[0]):

@@ -3,8 +3,8 @@
 `draw_sheet` and `draw_face` are the fast road (numba; they release the GIL); `draw_sheet_reference`
 and `draw_face_reference` are their slow NumPy twins that the tests hold them against. A flow is
 displacements px and what else goes with them, row by row and in each channel by channel, on cells
-of one or several pixels; in between it is linear. Between texels, too (cubic sampling is no sharper at these scales
-and six times as slow). Refuses to know where flows come from.
+of one or several pixels; in between it is linear. Between texels, too (cubic sampling is no sharper
+at these scales and six times as slow). Refuses to know where flows come from.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def draw_sheet(
             upper = np.int32((i & 1) * SHEET_CHANNELS)
             lower = np.int32(((i + 1) & 1) * SHEET_CHANNELS)
             for x in range(x0, x1, LANES):
-                lay_block(
+                lay_block(  # type: ignore[call-arg]
                     frame, layer, plate, width, rows, pitch, upper, lower,
                     np.float32(down), np.int32(x), np.int32(y),
                 )  # fmt: skip
@@ -120,7 +120,8 @@ def draw_face(
 
     `layer` is the `texture` of what `box` (x0, y0, x1, y1 px, an empty border) holds. Channels:
     displacement px, gains of red, green and blue, coverage, all zero where nothing covers, and
-    coverage softened; `extents` [cells, 2]: what is covered of each row. Only the pixels of `area` (x0, y0, x1, y1), whole blocks.
+    coverage softened; `extents` [cells, 2]: what is covered of each row. Only the pixels of `area`
+    (x0, y0, x1, y1), whole blocks.
     """
     size, cells = frame.shape[0], flow.shape[0]
     scale, width, pitch = size // cells, np.int32(size), np.int32(rows.shape[1])
@@ -141,7 +142,7 @@ def draw_face(
         first = max(min(extents[i, 0], extents[i + 1, 0]) - 1, 0) * scale // LANES * LANES
         last = min(max(extents[i, 1], extents[i + 1, 1]) * scale + scale, x1)
         for x in range(max(first, x0), last, LANES):
-            lay_shaded_block(
+            lay_shaded_block(  # type: ignore[call-arg]
                 frame, width, layer, wide, tall, left, top, rows, pitch, upper, lower,
                 np.float32(down), np.int32(x), np.int32(y),
             )  # fmt: skip
