@@ -1,4 +1,4 @@
-"""Kernels of the device compile for a GPU, which takes none: Triton's own compiler, down to sm_90."""
+"""Kernels of the device compile for a GPU, which takes none: Triton's compiler, down to sm_90."""
 
 from __future__ import annotations
 

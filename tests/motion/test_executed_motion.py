@@ -167,7 +167,8 @@ CUT = {
 @needs_onnx
 @pytest.mark.parametrize(
     ("cut", "kind"),
-    [("hearing", "small"), ("remembering", "small"), ("given", "small"), ("step", "small"), ("step", "flow"),
+    [("hearing", "small"), ("remembering", "small"), ("given", "small"), ("step", "small"),
+     ("step", "flow"),
      pytest.param("step", "full size", marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_onnx_files_compute_what_torch_and_openvino_compute(cut, kind, onnx_executor):

@@ -1,7 +1,7 @@
 """The motion generator's networks as any engine profile runs them, and the runtime over them.
 
-Knows their ports: hearing, remembering, what the steps of a block share, and one denoising step. Refuses to know
-who computes. torch is imported when its form of a network is made.
+Knows their ports: hearing, remembering, what the steps of a block share, and one denoising step.
+Refuses to know who computes. torch is imported when its form of a network is made.
 """
 
 from __future__ import annotations
