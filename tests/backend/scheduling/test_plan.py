@@ -171,7 +171,7 @@ def test_a_wish_that_changes_keeps_the_rung_of_its_kind():
 
 def test_there_is_room_as_long_as_all_can_be_drawn_modestly():
     plan, _ = stage(*[Detail() for _ in range(10)])
-    least = 10 * (25 / 3) * 2_500 + 12.5 * (1_000 + 500 * 8 + 1_000 + 500 * 2)
+    least = 10 * 5.0 * 2_500 + 12.5 * (1_000 + 500 * 8 + 1_000 + 500 * 2)
     assert plan.fits_at_least(least * 1.02) and not plan.fits_at_least(least * 0.98)
 
 

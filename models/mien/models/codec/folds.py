@@ -133,6 +133,17 @@ def _joined(right: F64) -> F64:
     return np.where(np.abs(right) > np.abs(twin), right, twin)
 
 
+def fold_layout() -> tuple[NDArray[np.intp], F32]:
+    """Pixels of the canonical layout that a fold touches [n], and what each does there [n, 2F]."""
+    return _mean_folds()[:2]
+
+
+def fold_amounts(dynamics: F32) -> F32:
+    """How far an expression [52] folds each of them, [2F]; all zero where `Folds.at` has none."""
+    amount = np.minimum(_mean_folds()[2] @ coefficients_of(dynamics), np.float32(MOST))
+    return np.asarray(amount * (float(amount.max()) >= 0.01), np.float32)
+
+
 def grain_of(skin: U8, seen: F32) -> float:
     """How grainy a skin [128, 128, 3] is, 0 (painted) to 1 (weathered), where it is `seen`."""
     grey = cv2.cvtColor(skin, cv2.COLOR_RGB2GRAY).astype(np.float32)
