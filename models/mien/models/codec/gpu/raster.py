@@ -23,7 +23,7 @@ TOLERANCE = tl.constexpr(1e-4)  # `rasteriser.EDGE_TOLERANCE`
 FAR = tl.constexpr(1e9)
 NOTHING = tl.constexpr((1 << 63) - 1)
 MARGIN = tl.constexpr(0.6)  # cells that a triangle may reach beyond its corners, by the tolerance
-TILE, CHUNK = 16, 16
+TILE, CHUNK = 16, 8  # with chunks of 16 a thread takes 254 registers on sm_90, with 8 half as many
 INTERPRETED_TILE, INTERPRETED_CHUNK = 64, 128  # the interpreter pays for programs, not for numbers
 
 
