@@ -80,7 +80,7 @@ class Resampler:
         return self._produce(-(-self._received * TARGET_RATE_HZ // self.rate_hz))
 
     def end(self) -> F32:
-        """Return the rest: none, the whole stream has had its ceil(input * 16000 / rate) samples."""
+        """Return the rest: none. The stream has had its ceil(input * 16000 / rate) samples."""
         self._ended = True
         return np.zeros(0, np.float32)
 
