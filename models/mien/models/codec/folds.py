@@ -151,14 +151,25 @@ class Folds:
         self._pixels, self._maps, self._causes = _mean_folds()
         self.depth = FAINTEST + (1.0 - FAINTEST) * grain_of(skin, seen)
 
+    def amounts(self, dynamics: F32) -> F32:
+        """How far each fold is folded by an expression [52], [2F]: none at all, or all as they are."""
+        amount = np.minimum(self._causes @ np.clip(np.nan_to_num(dynamics), 0.0, 1.0), MOST)
+        return np.asarray(amount * (float(amount.max()) >= 0.01), np.float32)
+
     def at(self, dynamics: F32) -> F32 | None:
         """Gains [128, 128] of an expression [52]; None where nothing folds."""
-        amount = np.minimum(self._causes @ np.clip(np.nan_to_num(dynamics), 0.0, 1.0), MOST)
-        if float(amount.max()) < 0.01:
+        amount = self.amounts(dynamics)
+        if not amount.any():
             return None
         gains = np.ones(CANONICAL_PX * CANONICAL_PX, np.float32)
         gains[self._pixels] = np.exp(-self.depth * (self._maps @ amount))
         return gains.reshape(CANONICAL_PX, CANONICAL_PX)
+
+    @staticmethod
+    def layout() -> tuple[NDArray[np.intp], F32]:
+        """Pixels of the canonical layout that a fold touches [n], and what each does there [n, 2F]:
+        the same for everybody."""
+        return _mean_folds()[:2]
 
 
 @njit(cache=True, nogil=True, fastmath=True, boundscheck=False)

@@ -98,11 +98,21 @@ class MotionLayer(nn.Module):
 
     def forward(self, x: Tensor, past: Tensor, steer: Tensor, bias: Tensor) -> Tensor:
         """`x` [B, N, W], `past` [B, M, W], `steer` [B, 6, W], `bias` [heads, N, M + N]."""
-        steer = (steer + self.steer)[:, :, None]
+        return self.moved(x, *self.seen(past), steer + self.steer, bias)
+
+    def seen(self, past: Tensor) -> tuple[Tensor, Tensor]:
+        """Key and value [B, heads, M, W / heads] of a past [B, M, W]: all steps share them."""
+        key, value = self._split(self.past(past), 2)
+        return key, value
+
+    def moved(
+        self, x: Tensor, past_key: Tensor, past_value: Tensor, steer: Tensor, bias: Tensor
+    ) -> Tensor:
+        """`forward`, with the past as `seen` and `steer` [B or 1, 6, W] whole."""
+        steer = steer[:, :, None]
         shift_a, scale_a, gate_a, shift_b, scale_b, gate_b = steer.unbind(1)
         y = _normed(x) * (1 + scale_a) + shift_a
         query, key, value = self._split(self.query(y), 3)
-        past_key, past_value = self._split(self.past(past), 2)
         seen = functional.scaled_dot_product_attention(
             query,
             torch.cat([past_key, key], dim=2),
@@ -178,13 +188,22 @@ class MotionTransformer(nn.Module):
         [heads, N * b, M + N * b] added to the attention. Returns x0 [B, N, b, TOKEN].
         """
         steer = self.clock(clock_face(time)).unflatten(-1, (6, -1))
-        sound = self.hear(heard.flatten(-2)).unflatten(-1, (-1, self.shape.width))
-        x = self.enter(noisy) + self.before(newest)[:, :, None] + sound + self.wish(wishes)
-        x = (x + self.place).flatten(1, 2)  # [B, N * b, W]
+        x = (self.enter(noisy) + self.given(newest, heard, wishes)).flatten(1, 2)  # [B, N * b, W]
         for layer in self.layers:
             x = layer(x, past, steer, reach)
-        change = self.leave(_normed(x)).unflatten(1, noisy.shape[1:3])
+        change = self.changed(x).unflatten(1, noisy.shape[1:3])
         out: Tensor = change + self.carry * newest[:, :, None, -TOKEN:]
+        return out
+
+    def given(self, newest: Tensor, heard: Tensor, wishes: Tensor) -> Tensor:
+        """What is added to the noisy tokens of every step, [B, N, b, W]; see `denoise`."""
+        sound = self.hear(heard.flatten(-2)).unflatten(-1, (-1, self.shape.width))
+        out: Tensor = self.before(newest)[:, :, None] + sound + self.wish(wishes) + self.place
+        return out
+
+    def changed(self, x: Tensor) -> Tensor:
+        """What the last layer's output [B, N * b, W] says of tokens, [B, N * b, TOKEN]."""
+        out: Tensor = self.leave(_normed(x))
         return out
 
 

@@ -1,0 +1,1 @@
+"""Engine profiles: one way to run a network, whoever computes it."""
