@@ -1,10 +1,11 @@
 """The plan: which rung every actor stands on, so that all together fit the budget.
 
 Knows each actor's wish and importance, the cost table, and a capacity in microseconds of work a
-second. The least important give way first, evenly among equals, and in the order of the ladder:
-nobody loses pictures while anyone has quality left to give. Down at once, up only after a while
-with room to spare, and the less eagerly the more often that was hasty. Refuses to know clocks,
-threads and how anything is drawn: it is told what time it is.
+second: of the processor's, and of the GPU's where that draws. The least important give way first,
+evenly among equals, and in the order of the ladder: nobody loses pictures while anyone has quality
+left to give. Down at once, up only after a while with room to spare, and the less eagerly the more
+often that was hasty. Refuses to know clocks, threads and how anything is drawn: it is told what
+time it is.
 """
 
 from __future__ import annotations
@@ -84,9 +85,9 @@ class _Load:
             self._drawn_us += count * rung.fps * self._sizes[rung.size_px]
 
     @property
-    def us(self) -> float:
-        """A second's work."""
-        return self._drawn_us + self.moved_us
+    def drawn_us(self) -> float:
+        """What of a second's work is pictures."""
+        return self._drawn_us
 
     @property
     def moved_us(self) -> float:
@@ -114,7 +115,7 @@ class Plan:
         self._block_frames = block_frames
         self._config = config
         self._parts: dict[int, Part] = {}
-        self.planned_us = 0.0
+        self.planned_us = self.planned_gpu_us = 0.0
         self._lost = [0, 0]  # degradations and recoveries of those that left
 
     def __len__(self) -> int:
@@ -157,17 +158,21 @@ class Plan:
         """Another wish for an actor."""
         part.aim(detail, self._full_steps)
 
-    def fits_at_least(self, capacity_us: float) -> bool:
-        """Whether all could be drawn, were all as modest as drawing allows."""
+    def fits_at_least(self, capacity_us: float, gpu_us: float | None = None) -> bool:
+        """Whether all could be drawn, were all as modest as drawing allows. See `make`."""
         load = self._new_load()
         for part in self._parts.values():
             load.change(_least(part.ladder), 1)
-        return self._fits(load, capacity_us)
+        return self._fits(load, capacity_us, gpu_us)
 
-    def make(self, at_us: int, capacity_us: float) -> None:
-        """Puts every actor on its rung, for a `capacity_us` of work a second."""
-        needed = self._rungs_for(capacity_us)
-        spare = self._rungs_for(capacity_us * self._config.room_share)
+    def make(self, at_us: int, capacity_us: float, gpu_us: float | None = None) -> None:
+        """Puts every actor on its rung, for a `capacity_us` of work a second.
+
+        `gpu_us`: what a GPU may spend of a second on pictures; None: the processor draws them.
+        """
+        room = self._config.room_share
+        needed = self._rungs_for(capacity_us, gpu_us)
+        spare = self._rungs_for(capacity_us * room, None if gpu_us is None else gpu_us * room)
         for part in self._parts.values():
             if needed[part.actor_id] > part.at:
                 self._down(part, needed[part.actor_id], at_us)
@@ -178,16 +183,23 @@ class Plan:
         load = self._new_load()
         for part in self._parts.values():
             load.change(part.rung, 1)
-        self.planned_us = load.us
+        on_gpu = gpu_us is not None
+        self.planned_gpu_us = load.drawn_us if on_gpu else 0.0
+        self.planned_us = load.moved_us + (0.0 if on_gpu else load.drawn_us)
 
-    def _fits(self, load: _Load, capacity_us: float) -> bool:
+    def _fits(self, load: _Load, capacity_us: float, gpu_us: float | None) -> bool:
+        moved_us, drawn_us = load.moved_us, load.drawn_us
         # All motion is made by one thread, whatever the number of cores.
-        return load.us <= capacity_us and load.moved_us <= self._config.motion_us
+        if moved_us > self._config.motion_us:
+            return False
+        if gpu_us is None:
+            return moved_us + drawn_us <= capacity_us
+        return moved_us <= capacity_us and drawn_us <= gpu_us
 
     def _new_load(self) -> _Load:
         return _Load(self._costs, self._block_frames, self._config.lanes_together)
 
-    def _rungs_for(self, capacity_us: float) -> dict[int, int]:
+    def _rungs_for(self, capacity_us: float, gpu_us: float | None) -> dict[int, int]:
         """The best rungs that fit, by actor."""
         load = self._new_load()
         at = dict.fromkeys(self._parts, 0)
@@ -195,7 +207,7 @@ class Plan:
         for part in self._parts.values():
             load.change(part.ladder[0], 1)
             heapq.heappush(giving, _turn(part, 0))
-        while giving and not self._fits(load, capacity_us):
+        while giving and not self._fits(load, capacity_us, gpu_us):
             *_, actor_id = heapq.heappop(giving)
             part = self._parts[actor_id]
             load.change(part.ladder[at[actor_id]], -1)

@@ -12,7 +12,7 @@ authors, who had no GPU. On the CPU the very same kernels go through Triton's in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,11 +117,19 @@ class BatchDecoder:
         self._laid_out = None
         self._batches.clear()
 
-    def decode(self, handles: Sequence[int], dynamics: F32, pose: F32, outs: Sequence[Any]) -> None:
+    def decode(
+        self,
+        handles: Sequence[int],
+        dynamics: F32,
+        pose: F32,
+        outs: Sequence[Any],
+        posed: Callable[[], None] = lambda: None,
+    ) -> None:
         """Draw a frame of each of B actors into `outs`, all of one size: 512 px or a whole part.
 
         `dynamics` [B, 52], `pose` [B, 6] as in `Decoder.decode`; `outs` [n, n, 4] uint8 on the
-        device, rows at any stride (see `pack.slot_of`). Returns before the frames are done, on a
+        device, rows at any stride (see `pack.slot_of`). `posed` is called on `stream` when the processor's
+        part is done and the device's begins. Returns before the frames are done, on a
         GPU: they are when `stream` has come so far. Raises ValueError or KeyError.
         """
         count = len(handles)
@@ -142,6 +150,7 @@ class BatchDecoder:
             host["slots"][:] = [slot[:2] for slot in slots]
             for i, member in enumerate(batch.members):
                 self._pose(member, dynamics[i], pose[i], {k: v[i] for k, v in host.items()})
+            posed()
             self._draw(batch, batch.upload.send(), slots[0][2])
 
     def _on_stream(self) -> Any:
