@@ -242,7 +242,7 @@ def examine() -> Report:
         zmq=zmq_state(),
         run_dir=default_run_dir(),
         uses=Choices(
-            codec="profile cpu (openvino); profile gpu where `mien serve --profile gpu` asks for it",
+            codec="profile cpu; gpu where asked for (mien serve --profile gpu)",
             motion=motion,
             ring=offered[0]["kind"],
             transport="tcp on loopback with CURVE" if os.name == "nt" else "ipc",
