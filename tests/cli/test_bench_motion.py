@@ -25,18 +25,19 @@ class Stepped(SignalMotion):
         return Stepped(steps)
 
 
-def test_each_source_is_timed_for_one_actor_and_for_eight_and_its_state_weighed(monkeypatch):
+def test_each_source_is_timed_alone_and_together_and_its_state_weighed(monkeypatch):
     sources = {"diffusion": Stepped, "signal": SignalMotion}
     monkeypatch.setattr(bench_motion.MotionChoice, "make", lambda choice: sources[choice.source]())
     findings = Findings({})
     bench_motion.measure(findings)
     names = [figure.name for figure in findings.figures]
     for steps in (4, 2, 1):
-        for actors in ("one actor", "eight"):
+        for actors in ("one actor", "eight", "32"):
             assert f"motion by diffusion, {steps} steps, openvino: 0.2 s for {actors}" in names
-    assert names[-3:] == [
+    assert names[-4:] == [
         "motion by signal: 0.2 s for one actor",
         "motion by signal: 0.2 s for eight",
+        "motion by signal: 0.2 s for 32",
         "motion by signal: state of an actor",
     ]
     assert all(figure.median > 0 for figure in findings.figures)
@@ -53,7 +54,7 @@ def test_a_source_that_cannot_be_had_is_named_and_not_measured(monkeypatch, caps
     assert main(["bench", "--only", "motion", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert "no motion weights" in found["machine"]["motion by diffusion"]
-    assert len(found["figures"]) == 3
+    assert len(found["figures"]) == 4
 
 
 def test_the_evaluation_is_a_command_of_its_own(capsys):

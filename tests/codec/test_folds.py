@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mien.models.codec.canonical import CANONICAL_PX, inner
-from mien.models.codec.folds import FAINTEST, Folds, fold, grain_of
+from mien.models.codec.folds import FAINTEST, Folds, grain_of
 from mien.models.motion.types import ARKIT_INDEX
 
 SMOOTH = np.full((CANONICAL_PX, CANONICAL_PX, 3), 150, np.uint8)
@@ -66,18 +66,3 @@ def test_more_than_a_whole_expression_folds_no_deeper():
                                  mouthStretchLeft=1.0))  # fmt: skip
     lower = slice(int(0.6 * CANONICAL_PX), None)
     np.testing.assert_array_equal(whole[lower], with_stretch[lower])
-
-
-def test_gains_are_laid_where_the_flow_says_and_take_least_of_red():
-    gains = np.ones((CANONICAL_PX, CANONICAL_PX), np.float32)
-    gains[40:43, 60:63] = 0.5
-    grid = np.ones((6, 6, 8), np.float32)
-    grid[..., 6:] = 10.0
-    grid[2, 3, 6:] = 61.0, 41.0
-    grid[4, 4, 5] = 0.0  # no skin there
-    grid[4, 4, 6:] = 61.0, 41.0
-    fold(grid, gains, 0, 0, 6, 6)
-    red, green, blue = grid[2, 3, 2:5]
-    assert blue < green == pytest.approx(0.5) and green < red < 0.7
-    grid[2, 3, 2:5] = 1.0
-    assert (grid[..., 2:5] == 1).all()

@@ -24,9 +24,11 @@ from mien.models.codec.harmony import (
     HarmonyModel,
     MouthWeightsError,
     expected_tensors,
+    gains_reference,
     light_of,
     load_model,
     save_model,
+    told_of,
     unrolled_places,
 )
 from mien.models.codec.mouth import lip_gap
@@ -61,6 +63,15 @@ def test_gains_are_one_without_weights_and_bounded_with_wild_ones(calm: Decoder)
     assert wild.min() >= -DARKEN - TINGE - 1e-5 and wild.max() <= BRIGHTEN + TINGE + 1e-5
     assert np.ptp(wild[..., :3], axis=2).max() <= 2 * TINGE + 1e-5
     assert wild[..., 3].min() >= -TEETH * DARKEN - 1e-5  # teeth stay light
+
+
+@pytest.mark.parametrize("size", [0.05, 0.3])
+def test_gains_agree_with_their_slow_twin(calm: Decoder, size: float) -> None:
+    weights, (gap, iod) = model(size), gap_of(calm, open_mouth())
+    light = np.linspace(-1, 1, LIGHT).astype(np.float32)
+    told = told_of(open_mouth(), STILL[:3], gap, iod, light)
+    fast = Harmony(weights, light).gains(open_mouth(), STILL[:3], gap, iod)
+    np.testing.assert_allclose(fast, gains_reference(weights, told), rtol=1e-4)
 
 
 def test_what_is_told_of_light_says_which_side_is_bright(calm: Decoder) -> None:

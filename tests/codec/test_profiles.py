@@ -144,7 +144,7 @@ def test_a_decoder_of_the_gpu_profile_is_the_portrait_at_rest_and_talks(draw, ca
     assert 0 < away.mean() < 6  # the same face in another network's light
     np.testing.assert_array_equal(wide.clone().decode(face, rest[1]), frame)
     assert calm.gflop < wide.gflop <= MOST_GFLOP[GPU] and calm.gflop <= MOST_GFLOP[CPU]
-    assert wide.state_bytes > calm.state_bytes
+    assert wide.shared_bytes > calm.shared_bytes
 
 
 @needs_torch

@@ -10,7 +10,7 @@ import pytest
 from mien.models.codec.decoder import Decoder
 from mien.models.codec.pose import picture_rotation
 from mien.models.codec.relief import LANDMARKED_WIDER, Relief, sampled
-from mien.models.codec.rig import NEAREST, Rigid
+from mien.models.codec.rigid import NEAREST, Rigid, carried_reference
 from mien.models.codec.sheet import Sheet
 
 STILL = np.zeros(6, np.float32)
@@ -93,3 +93,24 @@ def test_what_would_come_behind_the_camera_stays_finite() -> None:
     found = rigid.apply(np.array([[10.0, 0.0, -5000.0]]))
     assert np.isfinite(found).all() and found[0, 0] == pytest.approx(10.0)
     assert NEAREST > 0
+
+
+def test_carrying_points_agrees_with_its_slow_twin() -> None:
+    rng = np.random.default_rng(7)
+    points = rng.normal(size=(60, 3)) * 200.0
+    turn = picture_rotation(np.array([0.2, -0.35, 0.1]))
+    pivot, shift, axis = rng.normal(size=3) * 50, rng.normal(size=3) * 9, rng.normal(size=2) * 90
+    rigid = Rigid(turn, 1.07, pivot, shift, 700.0, axis)
+    np.testing.assert_allclose(rigid.apply(points), carried_reference(rigid, points), atol=1e-9)
+
+
+def test_the_way_back_undoes_a_movement_of_a_plane() -> None:
+    rng = np.random.default_rng(8)
+    pivot, axis = np.array([250.0, 300.0, 120.0]), np.array([256.0, 260.0])
+    turn = picture_rotation(np.array([0.1, -0.3, 0.05]))
+    rigid = Rigid(turn, 1.05, pivot, np.array([4.0, -3.0, 0.0]), 1500.0, axis)
+    plane, middle = np.array([0.2, -0.1, 5.0]), np.array([230.0, 240.0])
+    flat = middle + rng.uniform(-20, 20, (30, 2))
+    moved = rigid.apply(np.c_[flat, np.c_[flat, np.ones(30)] @ plane])[:, :2]
+    back = rigid.way_back(plane, (230.0, 240.0))
+    np.testing.assert_allclose(moved @ back[:, :2].T + back[:, 2], flat, atol=0.3)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-import cv2
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from mien.models.codec.basis import face_basis
 from mien.models.codec.canonical import CANONICAL_PX, inner, layout_of, unrolled
-from mien.models.codec.decoder import FaceMesh
-from mien.models.codec.skin_maps import SkinMaps, SkinPainter, lay_on
+from mien.models.codec.face_mesh import FaceMesh
+from mien.models.codec.skin_maps import SkinMaps, SkinPainter
 from mien.models.codec.skin_shape import (
     GAIN,
     NARROW,
@@ -146,29 +145,6 @@ def test_skin_is_unrolled_from_where_the_mesh_says():
     for landmark in (1, 33, 61, 152, 263, 291, 10):
         x, y = np.round(places[landmark]).astype(int)
         np.testing.assert_allclose(skin[y, x, :2], mesh.source[landmark, :2] / 2, atol=2.5)
-
-
-def test_maps_are_laid_on_where_their_place_is():
-    size = 16
-    grid = np.zeros((size, size, 8), np.float32)
-    grid[4:12, 4:12, :6] = (1.0, 2.0, 1.0, 1.0, 1.0, 1.0)
-    grid[..., 6] = 8.0 * np.arange(size)
-    grid[..., 7] = 8.0 * np.arange(size)[:, None]
-    maps = np.random.default_rng(0).normal(0, 0.1, (CANONICAL_PX, CANONICAL_PX, 5))
-    maps[..., 2:] += 1.0
-    maps = maps.astype(np.float32)
-    before = grid.copy()
-    lay_on(grid, maps, 100.0, 0, 0, size, size)
-    here = maps[8 * 6, 8 * 9]
-    np.testing.assert_allclose(grid[6, 9, :2], (1.0, 2.0) + 100.0 * here[:2], rtol=1e-4)
-    np.testing.assert_allclose(grid[6, 9, 2:5], here[2:], rtol=1e-4)
-    np.testing.assert_array_equal(grid[..., 5:], before[..., 5:])
-    np.testing.assert_array_equal(grid[:4], before[:4])
-    between = cv2.remap(maps[..., 2], np.float32([[50.5]]), np.float32([[20.25]]), 1)
-    grid[5, 5] = before[5, 5]
-    grid[5, 5, 6:] = 50.5, 20.25
-    lay_on(grid, maps, 100.0, 5, 5, 6, 6)
-    np.testing.assert_allclose(grid[5, 5, 2], between[0, 0], rtol=1e-2)
 
 
 def test_a_file_says_its_shape_and_one_without_is_narrow(tmp_path):

@@ -7,10 +7,11 @@ import pytest
 
 from mien.models.codec import topology
 from mien.models.codec.basis import face_basis
-from mien.models.codec.compose import Area, Sampler
-from mien.models.codec.decoder import Decoder, FaceMesh
+from mien.models.codec.decoder import Decoder
+from mien.models.codec.face_mesh import FaceMesh
 from mien.models.codec.layers import blended_plate, fill_upwards, with_throat
 from mien.models.codec.rig import Rig, soft_limit
+from mien.models.codec.warping import draw_sheet, texture
 from mien.models.enrolment.geometry import measure, motion_limits
 from mien.models.motion import ARKIT_INDEX
 
@@ -58,9 +59,12 @@ def test_what_turns_away_is_left_out_and_its_rim_draws_in(calm: Decoder, side: f
 def test_turning_shows_no_second_head_beyond_the_frame() -> None:
     layer = np.zeros((64, 64, 4), np.uint8)
     layer[6:20] = 200  # a head a little below the frame's upper edge
-    flow = np.zeros((16, 16, 2), np.float32)
-    flow[..., 1] = -14.0  # it moved down: above it lies what the portrait never showed
-    moved = Sampler(64).sample(layer, flow, Area(0, 0, 64, 64))
+    flow = np.zeros((16, 2, 16), np.float32)
+    flow[:, 1] = -14.0  # it moved down: above it lies what the portrait never showed
+    plate, frame = np.zeros((64, 64), np.uint32), np.zeros((64, 64), np.uint32)
+    bands, rows = np.array([[0, 64]], np.int32), np.zeros((4, 64), np.float32)
+    draw_sheet(frame, texture(layer), plate, flow, bands, rows)
+    moved = frame.view(np.uint8).reshape(64, 64, 4)[..., :3]
     assert moved[:14].max() == 0
     assert moved[22:32].min() == 200
 

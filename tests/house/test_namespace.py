@@ -26,9 +26,15 @@ MAY_USE_TORCH = {
     COMPONENTS["models"] / name
     for name in (
         "motion/diffusion/network.py", "motion/diffusion/torch_runtime.py",
-        "codec/skin_network.py", "codec/harmony_network.py", "codec/torch_parts.py",
+        "motion/diffusion/step_modules.py", "codec/frame_modules.py", "codec/skin_network.py",
+        "codec/harmony_network.py", "codec/torch_parts.py", "engine/network.py",
+        "engine/number_formats.py", "engine/onnx_export.py", "engine/tensorrt_executor.py",
+        "engine/torch_executor.py",
     )
-}  # fmt: skip
+} | set((COMPONENTS["models"] / "codec/gpu").glob("*.py"))  # fmt: skip
+MAY_USE_TORCH.add(COMPONENTS["backend"] / "gpu_painter.py")
+# Besides torch, in files that are imported where somebody asks for a GPU.
+MAY_USE = {"triton": "gpu", "tensorrt": "tensorrt"}
 # Rings on a GPU, for who has one.
 MAY_USE_CUDA = {COMPONENTS["protocol"] / "cuda_bindings.py"}
 DISTRIBUTION_OF = {
@@ -122,6 +128,7 @@ def test_every_import_of_a_third_party_is_declared(component):
         if top != "mien"
         and not (top == "torch" and path in MAY_USE_TORCH)
         and not (top == "cuda" and path in MAY_USE_CUDA)
+        and not (path in MAY_USE_TORCH and top in extras().get(MAY_USE.get(top, ""), ()))
         and not (top == "training" and path in MAY_TRAIN)
         and top not in sys.stdlib_module_names
         and DISTRIBUTION_OF.get(top, top) not in declared

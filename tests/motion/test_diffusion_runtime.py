@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from motion_random import SMALL, random_model
 
-from mien.models.motion.diffusion.guidance import mix, variants
+from mien.models.motion.diffusion.guidance import mix, reach_of, turned, variants
 from mien.models.motion.diffusion.openvino_runtime import OpenVinoRuntime
+from mien.models.motion.diffusion.rings import EncoderRings, Picked, seen_rows
 from mien.models.motion.diffusion.runtime import BlockInput, make_runtime
 from mien.models.motion.diffusion.sampler import MAX_STEPS, Lips, noise, times
 from mien.models.motion.diffusion.shapes import CONDITIONS, LEVELS, SLICE
@@ -54,9 +55,14 @@ def block_for(model, lanes, guidance=GUIDED, seed=0):
         draw(lanes, shape.heard_slices, shape.features + LEVELS),
         draw(lanes, shape.block_frames, CONDITIONS),
     )
+    noisy, newest = draw(lanes, shape.block_frames, TOKEN), draw(lanes, 2, TOKEN)
+    seen = draw(lanes, *shape.seen_of_a_lane)
+    reach = turned(reach_of(model.part("transformer")["reach"], heard.shape[1]))
     return BlockInput(
-        noise=draw(lanes, shape.block_frames, TOKEN),
-        history=draw(lanes, shape.history_frames + 2, TOKEN),
+        noise=noisy,
+        newest=newest,
+        seen=seen_rows(seen, np.arange(lanes)),
+        reach=reach[rng.integers(shape.history_frames, size=lanes)],
         heard=heard,
         wishes=wishes,
         mix=mix(guidance),
@@ -64,10 +70,13 @@ def block_for(model, lanes, guidance=GUIDED, seed=0):
 
 
 def slices_for(model, lanes, count, seed=0):
+    """Scaled slices, and what is recalled of a memory that `lanes` of five streams wrote."""
     rng, shape = np.random.default_rng(seed), model.about.encoder
     slices = rng.standard_normal((lanes, count, SLICE)).astype(np.float32)
-    memory = rng.standard_normal((lanes, shape.memory_slices, shape.width)).astype(np.float32)
-    return slices, memory
+    memory = rng.standard_normal((5, shape.memory_slices, shape.width)).astype(np.float32)
+    blocks = rng.integers(1000, size=lanes)
+    recalled = EncoderRings(shape, count).recalled(memory, rng.permutation(5)[:lanes], blocks)
+    return slices, recalled
 
 
 @pytest.mark.parametrize("name", FAST)
@@ -75,9 +84,9 @@ def slices_for(model, lanes, count, seed=0):
 @pytest.mark.parametrize("lanes", [1, 4])
 def test_a_fast_runtime_hears_what_its_slow_twin_hears(name, kind, lanes):
     model = MODELS[kind]
-    slices, memory = slices_for(model, lanes, 4)
-    features, after = exact(name, model).encode(slices, memory)
-    twin_features, twin_after = make_runtime("numpy", model).encode(slices, memory)
+    slices, recalled = slices_for(model, lanes, 4)
+    features, after = exact(name, model).encode(slices, recalled)
+    twin_features, twin_after = make_runtime("numpy", model).encode(slices, recalled)
     assert np.abs(features - twin_features).max() < 1e-4
     assert np.abs(after - twin_after).max() < 1e-4
 
@@ -102,25 +111,90 @@ def test_torch_predicts_what_its_forward_does():
     model = MODELS["small"]
     network = MotionTransformer(model.about.transformer)
     network.load_state_dict({k: torch.from_numpy(v) for k, v in model.part("transformer").items()})
+    shape, runtime = model.about.transformer, make_runtime("numpy", model)
     block = block_for(model, 3, Guidance())
-    tensors = [block.noise, np.ones(3, np.float32), block.history, block.heard, block.wishes]
-    noisy, level, history, heard, wishes = map(torch.from_numpy, tensors)
+    rng = np.random.default_rng(1)
+    history = rng.standard_normal((3, shape.history_frames + 2, TOKEN)).astype(np.float32)
+    seen = runtime.remember(history).transpose(0, 2, 3, 1, 4)
+    reach = np.repeat(model.part("transformer")["reach"][None], 3, 0)
+    block = dataclasses.replace(
+        block, newest=history[:, -2:], seen=seen_rows(seen, np.arange(3)), reach=reach
+    )
+    tensors = [block.noise, np.ones(3, np.float32), history, block.heard, block.wishes]
+    noisy, level, past, heard, wishes = map(torch.from_numpy, tensors)
     with torch.no_grad():
-        x0 = network(noisy, level, history, heard[:, 0], wishes[:, 0]).numpy()
-    assert np.abs(x0 - make_runtime("numpy", model).sample(block, times(1))).max() < 1e-4
+        x0 = network(noisy, level, past, heard[:, 0], wishes[:, 0]).numpy()
+    assert np.abs(x0 - runtime.sample(block, times(1))).max() < 1e-4
 
 
-def test_the_encoder_hears_the_same_in_pieces_of_any_size():
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_fast_runtime_remembers_what_its_slow_twin_remembers(name, kind):
+    model = MODELS[kind]
+    history = np.random.default_rng(0).standard_normal((3, 4, TOKEN)).astype(np.float32)
+    expected = make_runtime("numpy", model).remember(history)
+    assert np.abs(expected).max() > 0.5
+    assert np.abs(exact(name, model).remember(history) - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 12])
+def test_the_encoder_hears_in_rings_what_it_was_trained_to_hear_at_once(count):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from mien.models.motion.diffusion.network import SpeechEncoder
+
     model = MODELS["small"]
-    slices, memory = slices_for(model, 1, 12)
-    runtime = make_runtime("numpy", model)
-    whole, after = runtime.encode(slices, memory)
+    shape = model.about.encoder
+    network = SpeechEncoder(shape)
+    network.load_state_dict({k: torch.from_numpy(v) for k, v in model.part("encoder").items()})
+    network.eval()
+    slices = np.random.default_rng(0).standard_normal((1, 48, SLICE)).astype(np.float32)
+    with torch.no_grad():
+        whole = network(torch.from_numpy(slices), network.silence(1))[0].numpy()
+    runtime, rings = make_runtime("numpy", model), EncoderRings(shape, count)
+    memory, lanes = np.zeros((2, shape.memory_slices, shape.width), np.float32), np.array([1])
     pieces = []
-    for start, end in ((0, 1), (1, 5), (5, 12)):
-        features, memory = runtime.encode(slices[:, start:end], memory)
+    for k in range(48 // count):
+        new, blocks = slices[:, k * count : (k + 1) * count], np.array([k])
+        features, after = runtime.encode(new, rings.recalled(memory, lanes, blocks))
+        rings.keep(memory, lanes, blocks, after)
         pieces.append(features)
     np.testing.assert_allclose(np.concatenate(pieces, 1), whole, atol=1e-5)
-    np.testing.assert_allclose(memory, after, atol=1e-5)
+    assert not memory[0].any()
+
+
+def test_where_the_past_stands_in_its_ring_makes_no_difference():
+    model = MODELS["small"]
+    runtime, shape = make_runtime("numpy", model), model.about.transformer
+    block = block_for(model, 1)
+    seen = block.seen.source.reshape(1, *shape.seen_of_a_lane)
+    reach = turned(reach_of(model.part("transformer")["reach"], len(block.mix)))
+    made = []
+    for oldest in (0, 1, shape.history_frames - 1):
+        ring = seen_rows(np.roll(seen, oldest, axis=3), np.array([0]))
+        turned_block = dataclasses.replace(block, seen=ring, reach=reach[[oldest]])
+        made.append(runtime.sample(turned_block, times(1)))
+    np.testing.assert_allclose(made[1], made[0], atol=1e-5)
+    np.testing.assert_allclose(made[2], made[0], atol=1e-5)
+    shifted = dataclasses.replace(block, reach=reach[[1]])
+    assert np.abs(runtime.sample(shifted, times(1)) - runtime.sample(block, times(1))).max() > 1e-3
+
+
+def test_batches_of_any_size_come_out_as_lanes_do_alone():
+    model = MODELS["small"]
+    runtime = exact("openvino", model)
+    for lanes in (3, 8, 9, 20):
+        block = block_for(model, lanes)
+        batch = runtime.sample(block, times(2))
+        for lane in (0, lanes - 1):
+            mine = {
+                "noise": block.noise, "newest": block.newest, "reach": block.reach,
+                "heard": block.heard, "wishes": block.wishes,
+            }  # fmt: skip
+            seen = Picked(block.seen.source, block.seen.rows[:, [lane]])
+            own = {name: array[[lane]] for name, array in mine.items()}
+            alone = runtime.sample(dataclasses.replace(block, seen=seen, **own), times(2))
+            assert np.abs(batch[lane] - alone[0]).max() < 1e-4
+    assert runtime.batches(20) == [*range(1, 9), 16, 24]
 
 
 def test_guidance_adds_what_each_condition_changes():
@@ -130,6 +204,8 @@ def test_guidance_adds_what_each_condition_changes():
 
     def alone(i):
         part = {"heard": block.heard[:, i : i + 1], "wishes": block.wishes[:, i : i + 1]}
+        past = model.about.transformer.history_frames
+        part["reach"] = block.reach[:, :, :2, : past + 2]  # the first variant's sees only itself
         one = dataclasses.replace(block, mix=np.ones(1, np.float32), **part)
         return runtime.sample(one, times(1))
 
@@ -198,9 +274,11 @@ def test_noise_is_normal_and_depends_on_seed_and_frame_alone():
 def test_one_graph_serves_any_number_of_steps():
     runtime = OpenVinoRuntime(MODELS["small"])
     block = block_for(MODELS["small"], 1)
-    for steps in (1, 7, MAX_STEPS):
+    runtime.sample(block, times(1))
+    compiled = dict(runtime._requests)
+    for steps in (7, MAX_STEPS):
         runtime.sample(block, times(steps))
-    assert len(runtime._movers) == 1
+    assert runtime._requests == compiled
 
 
 def test_the_default_runtime_needs_no_torch_and_leaves_nothing_in_the_home_folder(tmp_path):

@@ -13,8 +13,15 @@ from motion_random import SMALL, random_model
 from mien.models.engine.executor import EngineError
 from mien.models.engine.network import make_executor
 from mien.models.engine.self_check import Tolerance, check, random_probe
-from mien.models.motion.diffusion.guidance import mix, variants
-from mien.models.motion.diffusion.networks import ExecutedRuntime, given, hearing, step
+from mien.models.motion.diffusion.guidance import mix, reach_of, turned, variants
+from mien.models.motion.diffusion.networks import (
+    ExecutedRuntime,
+    given,
+    hearing,
+    remembering,
+    step,
+)
+from mien.models.motion.diffusion.rings import EncoderRings, Picked, seen_rows
 from mien.models.motion.diffusion.runtime import BlockInput, make_runtime
 from mien.models.motion.diffusion.sampler import times
 from mien.models.motion.diffusion.shapes import CONDITIONS, LEVELS, SLICE
@@ -47,9 +54,13 @@ def block_for(model, lanes, guidance):
     heard = rng.standard_normal((lanes, shape.heard_slices, shape.features + LEVELS), np.float32)
     wishes = rng.standard_normal((lanes, shape.block_frames, CONDITIONS), np.float32)
     heard, wishes = variants(guidance, heard, wishes)
+    seen = rng.standard_normal((lanes, *shape.seen_of_a_lane), np.float32)
+    reach = turned(reach_of(model.part("transformer")["reach"], heard.shape[1]))
     return BlockInput(
         noise=rng.standard_normal((lanes, shape.block_frames, TOKEN), np.float32),
-        history=rng.standard_normal((lanes, shape.history_frames + 2, TOKEN), np.float32),
+        newest=rng.standard_normal((lanes, 2, TOKEN), np.float32),
+        seen=seen_rows(seen, np.arange(lanes)),
+        reach=reach[rng.integers(shape.history_frames, size=lanes)],
         heard=heard,
         wishes=wishes,
         mix=mix(guidance),
@@ -73,13 +84,18 @@ def test_motion_comes_out_as_its_slow_twin_makes_it(profile, kind, guidance):
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("lanes", [1, 5])
-def test_sound_is_heard_as_its_slow_twin_hears_it(profile, lanes):
+def test_sound_and_past_are_taken_in_as_their_slow_twin_takes_them(profile, lanes):
     model, rng = MODELS["small"], np.random.default_rng(1)
     shape = model.about.encoder
     slices = rng.standard_normal((lanes, 4, SLICE), np.float32)
     memory = rng.standard_normal((lanes, shape.memory_slices, shape.width), np.float32)
-    found = executed(model, profile).encode(slices, memory)
-    for one, other in zip(found, make_runtime("numpy", model).encode(slices, memory), strict=True):
+    heard = np.arange(lanes, dtype=np.int64)
+    recalled = EncoderRings(shape, 4).recalled(memory, np.arange(lanes), heard)
+    history = rng.standard_normal((lanes, 4, TOKEN), np.float32)
+    runtime, twin = executed(model, profile), make_runtime("numpy", model)
+    found = *runtime.encode(slices, recalled), runtime.remember(history)
+    wanted = *twin.encode(slices, recalled), twin.remember(history)
+    for one, other in zip(found, wanted, strict=True):
         assert one.shape == other.shape and np.abs(one - other).max() < OFF
 
 
@@ -89,12 +105,17 @@ def test_a_lane_moves_the_same_whoever_is_beside_it(profile):
     block, runtime = block_for(model, 7, GUIDED), executed(model, profile)
     together = runtime.sample(block, times(4))
     for lane in (0, 6):
-        parts = {
-            name: getattr(block, name)[lane : lane + 1]
-            for name in ("noise", "history", "heard", "wishes")
-        }
-        alone = runtime.sample(dataclasses.replace(block, **parts), times(4))
+        names = ("noise", "newest", "reach", "heard", "wishes")
+        parts = {name: getattr(block, name)[lane : lane + 1] for name in names}
+        seen = Picked(block.seen.source, block.seen.rows[:, lane : lane + 1])
+        alone = runtime.sample(dataclasses.replace(block, seen=seen, **parts), times(4))
         assert np.abs(alone[0] - together[lane]).max() < OFF
+
+
+def test_batches_to_try_are_the_buckets_up_to_what_may_come():
+    runtime = executed(MODELS["small"], "openvino")
+    assert runtime.batches(1) == [1] and runtime.batches(5) == [1, 2, 4, 8]
+    assert runtime.batches(64) == [1, 2, 4, 8, 16, 32, 64]
 
 
 def test_more_lanes_than_the_largest_bucket_has_are_refused():
@@ -135,13 +156,19 @@ def test_tensorrt_that_is_not_here_leaves_the_work_to_torch_and_says_so(tmp_path
         make_executor(network, "tensorrt", device="cpu")
 
 
-CUT = {"hearing": lambda m: hearing(m, 4), "given": lambda m: given(m, 2), "step": lambda m: step(m, 2)}
+CUT = {
+    "hearing": lambda model: hearing(model, 4),
+    "remembering": lambda model: remembering(model, 2),
+    "given": lambda model: given(model, 2),
+    "step": lambda model: step(model, 2),
+}
 
 
 @needs_onnx
 @pytest.mark.parametrize(
     ("cut", "kind"),
-    [("hearing", "small"), ("given", "small"), ("step", "small"), ("step", "flow"),
+    [("hearing", "small"), ("remembering", "small"), ("given", "small"), ("step", "small"),
+     ("step", "flow"),
      pytest.param("step", "full size", marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_onnx_files_compute_what_torch_and_openvino_compute(cut, kind, onnx_executor):

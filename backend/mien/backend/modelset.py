@@ -194,12 +194,11 @@ class RealModels:
         A clone shares all that never changes. Raises GpuLostError when the GPU is gone and nothing
         draws instead.
         """
-        from mien.models.codec.decoder import FRAME_SIZE_PX
+        from mien.models.codec.decoder import SIZES_PX
 
-        if size_px != FRAME_SIZE_PX:
-            raise InvalidArgumentError(
-                f"frames are {FRAME_SIZE_PX} px; {size_px} px cannot be drawn"
-            )
+        if size_px not in SIZES_PX:
+            sizes = ", ".join(map(str, SIZES_PX))
+            raise InvalidArgumentError(f"frames are {sizes} px; {size_px} px cannot be drawn")
         body = character.body
         assert isinstance(body, _Body)
         own = None if body.decoder is None else body.decoder.clone()

@@ -1,6 +1,6 @@
 """What it costs to move faces, by each source, on one core.
 
-Knows how to time blocks for one actor and for eight together, scaled to 0.2 s of motion so that
+Knows how to time blocks for one actor and for many together, scaled to 0.2 s of motion so that
 sources with blocks of different length compare. Refuses to judge how it looks.
 """
 
@@ -11,14 +11,14 @@ import time
 import numpy as np
 
 from mien.backend.bench.figures import Figure, Findings
-from mien.backend.lanes import BUCKET_LANES, Feed, LaneBuckets
+from mien.backend.lanes import Feed, LaneBuckets
 from mien.backend.motion import SOURCES, MotionChoice, steps_of
 from mien.models.motion.types import FRAME_RATE_HZ, HOP_SAMPLES, Controls, MotionGenerator
 
 SPAN_S = 0.2
 RUNS_S = 8.0  # of motion that is timed
-ONE_ACTOR_MS = 40.0  # what 0.2 s may take for one actor
-TOGETHER_MS = 200.0  # and for eight: real time
+# Who is moved together, and what 0.2 s may take: real time, but for one actor alone.
+COMPANIES = (("one actor", 1, 40.0), ("eight", 8, 200.0), ("32", 32, 200.0))
 
 
 def measure(findings: Findings) -> None:
@@ -53,10 +53,9 @@ def _fewer(steps: int) -> list[int]:
 
 
 def _speed(findings: Findings, what: str, generator: MotionGenerator) -> None:
-    one, eight = (block_ms(generator, lanes) for lanes in (1, BUCKET_LANES))
     scale = SPAN_S * FRAME_RATE_HZ / generator.block_frames
-    for actors, taken_ms, most in (("one actor", one, ONE_ACTOR_MS), ("eight", eight, TOGETHER_MS)):
-        spans = [scale * ms for ms in taken_ms]
+    for actors, lanes, most in COMPANIES:
+        spans = [scale * ms for ms in block_ms(generator, lanes)]
         findings.add(Figure.of(f"{what}: 0.2 s for {actors}", "ms", spans, most))
 
 

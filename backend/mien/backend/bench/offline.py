@@ -15,12 +15,13 @@ from pathlib import Path
 
 from mien.backend.bench.figures import Figure, Findings, time_ms
 from mien.models.character import Character, load
-from mien.models.codec.decoder import Decoder
+from mien.models.codec.decoder import SIZES_PX, Decoder
 from mien.models.enrolment import enroll
 from mien.models.motion import Motion
 
 FRAMES = 300
 ENROLMENTS = 3
+MOST_MS = {512: 10.0, 256: 4.0}  # a frame may take, by its size
 
 
 @contextmanager
@@ -71,12 +72,16 @@ def _decode(findings: Findings, character: Character, motion: Motion) -> None:
     started = time.perf_counter()
     decoder = Decoder(character)
     findings.add(Figure.of("decoder, preparation", "ms", [(time.perf_counter() - started) * 1e3]))
-    frame = decoder.decode(motion.dynamics[0], motion.pose[0])
-    times_ms = []
-    for i in range(FRAMES):
-        k = i % len(motion)
-        started_ns = time.perf_counter_ns()
-        decoder.decode(motion.dynamics[k], motion.pose[k], out=frame)
-        times_ms.append((time.perf_counter_ns() - started_ns) / 1e6)
-    findings.add(Figure.of("decode, 512×512, one core", "ms", times_ms, 10.0))
+    for size in reversed(SIZES_PX):
+        frame = decoder.decode(motion.dynamics[0], motion.pose[0], size_px=size)
+        times_ms = []
+        for i in range(FRAMES):
+            k = i % len(motion)
+            started_ns = time.perf_counter_ns()
+            decoder.decode(motion.dynamics[k], motion.pose[k], out=frame)
+            times_ms.append((time.perf_counter_ns() - started_ns) / 1e6)
+        most_ms = MOST_MS.get(size)
+        findings.add(Figure.of(f"decode, {size}×{size}, one core", "ms", times_ms, most_ms))
     findings.add(Figure.of("decoder state of an actor", "MB", [decoder.state_bytes / 1e6]))
+    shared_mb = decoder.shared_bytes / 1e6
+    findings.add(Figure.of("decoder of a character, all sizes", "MB", [shared_mb]))

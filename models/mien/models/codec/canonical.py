@@ -62,14 +62,14 @@ def unrolled(portrait: U8, source: F32, places: F32, triangles: I32) -> tuple[U8
     `source` [N, 2] px of the portrait and `places` [N, 2] of the same vertices.
     """
     size = CANONICAL_PX
-    grid, depth = np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32)
+    grid, depth = np.zeros((size, 3, size), np.float32), np.zeros((size, size), np.float32)
     points = np.c_[places, np.zeros(len(places))].astype(np.float32)
     backing = (len(places) - 478) // 2 + 478
     points[backing:, 2] = 1.0  # behind everything, as in the mesh
     values = np.c_[source, np.ones(len(source))].astype(np.float32)
     rasterise(points, values, triangles, grid, depth)
-    where = np.ascontiguousarray(grid[..., :2])
+    where = np.ascontiguousarray(grid[:, :2].transpose(0, 2, 1))
     shrunk = cv2.GaussianBlur(portrait, (0, 0), 0.8)  # two portrait px make one here
     skin = cv2.remap(shrunk, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    seen = grid[..., 2]
+    seen = grid[:, 2]
     return np.asarray(skin * (seen[..., None] > 0), np.uint8), seen

@@ -16,14 +16,21 @@ from numpy.typing import NDArray
 
 from mien.models.codec.layers import fill_from_known, smoothstep
 from mien.models.codec.lidskin import LidSkin, build_lid, draw_lid
+from mien.models.codec.lips import ease
 from mien.models.codec.openings import (
+    PORTRAIT_PX,
     Opening,
     coverage,
     covered,
     dark_edge,
     draw_seam,
+    lay,
     opening,
+    part_of,
+    pixels_of,
     place,
+    span_of,
+    width_of,
 )
 from mien.models.codec.pose import F64
 from mien.models.codec.rig import EYES, Eye, Posed, Rig
@@ -63,6 +70,12 @@ class EyeLayer:
     rest_height: float  # px between the lids where they are furthest apart
     lash: F64  # [3] colour of the line where shut lids meet
     lid: LidSkin
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps."""
+        pixels = (self.white, self.iris, self.clean_white, self.clean_iris, self.lid.colour)
+        return sum(array.nbytes for array in pixels)
 
     @property
     def middle(self) -> tuple[float, float]:
@@ -225,81 +238,81 @@ def build_eye(portrait: F32, rig: Rig, eye: Eye) -> EyeLayer:
     )  # fmt: skip
 
 
-def plane_affine(plane: F64, posed: Posed, at: tuple[float, float]) -> F64:
-    """How the head's movement carries a plane of the portrait near `at` px, as a 2×3 affine.
-
-    `plane` [3]: depth px = plane · (x, y, 1).
-    """
-    flat = np.array([[at[0], at[1]], [at[0] + 1.0, at[1]], [at[0], at[1] + 1.0]])
-    deep = np.c_[flat, np.c_[flat, np.ones(3)] @ plane]
-    here, right, below = posed.rigid.apply(deep)[:, :2]
-    linear = np.stack([right - here, below - here], 1)
-    return np.concatenate([linear, (here - linear @ at)[:, None]], 1)
-
-
-def inverse_affine(affine: F64) -> F64:
-    """The 2×3 affine that undoes `affine`."""
-    inverse = np.linalg.inv(affine[:, :2])
-    return np.concatenate([inverse, -(inverse @ affine[:, 2])[:, None]], 1)
+@njit(inline="always")
+def _mixed(
+    one: F32, other: F32, clean: float, i: int, j: int, p: float, q: float, k: int
+) -> float:  # pragma: no cover - compiled
+    """A channel between four texels, of `one` picture or, so far it is `clean`, of the other."""
+    value = (
+        (1 - p) * ((1 - q) * one[i, j, k] + q * one[i, j + 1, k])
+        + p * ((1 - q) * one[i + 1, j, k] + q * one[i + 1, j + 1, k])
+    )  # fmt: skip
+    if clean > 0.0:
+        bare = (
+            (1 - p) * ((1 - q) * other[i, j, k] + q * other[i, j + 1, k])
+            + p * ((1 - q) * other[i + 1, j, k] + q * other[i + 1, j + 1, k])
+        )  # fmt: skip
+        value += clean * (bare - value)
+    return float(value)
 
 
 @njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
 def _draw(
-    out: U8, white: F32, iris: F32, ox: int, oy: int, back: F64, look: F64,
-    bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
+    out: U8, white: F32, iris: F32, clean_white: F32, clean_iris: F32, ox: int, oy: int, back: F64,
+    look: F64, bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
     top: F32, bottom: F32, shade: float, shade_px: float, fringe: F32, lash: F64, hang: float,
     clean: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    for y in range(bounds[1], bounds[3]):
-        for x in range(bounds[0], bounds[2]):
-            s, v, high, low = place(x, y, corner, along, length, top, bottom)
-            cover = covered(s, v, high, low, length)
-            if cover <= 0.0:
-                continue
-            bx = back[0, 0] * x + back[0, 1] * y + back[0, 2] - ox
-            by = back[1, 0] * x + back[1, 1] * y + back[1, 2] - oy
-            wx = min(max(bx, 0.0), white.shape[1] - 1.001)
-            wy = min(max(by, 0.0), white.shape[0] - 1.001)
-            jx = min(max(bx - look[0], 0.0), white.shape[1] - 1.001)
-            jy = min(max(by - look[1], 0.0), white.shape[0] - 1.001)
-            wi, wj = int(wy), int(wx)
-            ii, ij = int(jy), int(jx)
-            p, q = wy - wi, wx - wj
-            r, t = jy - ii, jx - ij
-            alpha = (
-                (1 - r) * ((1 - t) * iris[ii, ij, 3] + t * iris[ii, ij + 1, 3])
-                + r * ((1 - t) * iris[ii + 1, ij, 3] + t * iris[ii + 1, ij + 1, 3])
-            )  # fmt: skip
-            dim = 1.0 - shade * np.exp(-max(v - high, 0.0) / shade_px)
-            lashes = 0.0
-            if clean > 0.0:
-                share = min(max(s / length, 0.0), 1.0)
-                ends = min(min(share, 1.0 - share) / CORNER_SHARE, 1.0)
-                dim *= 1.0 - clean * CORNER_SHADE * (1.0 - ends) * (1.0 - ends)
-                d = (v - high) / hang * (fringe.shape[0] - 1)
-                if d < fringe.shape[0] - 1:
-                    d = max(d, 0.0)
-                    e = min(max(share * fringe.shape[1] - 0.5, 0.0), fringe.shape[1] - 1.001)
-                    di, ei = int(d), int(e)
-                    f, g = d - di, e - ei
-                    lashes = (
-                        (1 - f) * ((1 - g) * fringe[di, ei] + g * fringe[di, ei + 1])
-                        + f * ((1 - g) * fringe[di + 1, ei] + g * fringe[di + 1, ei + 1])
-                    )  # fmt: skip
-                    lashes *= clean
-            for k in range(3):
-                ball = (
-                    (1 - p) * ((1 - q) * white[wi, wj, k] + q * white[wi, wj + 1, k])
-                    + p * ((1 - q) * white[wi + 1, wj, k] + q * white[wi + 1, wj + 1, k])
-                )  # fmt: skip
-                disc = (
-                    (1 - r) * ((1 - t) * iris[ii, ij, k] + t * iris[ii, ij + 1, k])
-                    + r * ((1 - t) * iris[ii + 1, ij, k] + t * iris[ii + 1, ij + 1, k])
-                )  # fmt: skip
-                colour = (disc + (1 - alpha) * ball) * dim
-                colour += lashes * (lash[k] - colour)
-                value = out[y, x, k] + cover * (colour - out[y, x, k]) + 0.5
-                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
+    wide = width_of(out.shape[0])
+    x0, x1 = pixels_of(bounds[0], bounds[2], wide)
+    y0, y1 = pixels_of(bounds[1], bounds[3], wide)
+    most_x, most_y = white.shape[1] - 1.001, white.shape[0] - 1.001
+    steps, columns = fringe.shape
+    total = np.empty(4)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            total[:] = 0.0
+            (first_y, rows_in), (first_x, columns_in) = span_of(y, wide), span_of(x, wide)
+            for sample in np.ndindex(rows_in, columns_in):
+                at_y, at_x = first_y + sample[0], first_x + sample[1]
+                s, v, high, low = place(at_x, at_y, corner, along, length, top, bottom)
+                cover = covered(s, v, high, low, length)
+                if cover <= 0.0:
+                    continue
+                cover *= part_of(at_y, y, wide) * part_of(at_x, x, wide)
+                bx = back[0, 0] * at_x + back[0, 1] * at_y + back[0, 2] - ox
+                by = back[1, 0] * at_x + back[1, 1] * at_y + back[1, 2] - oy
+                wx, wy = min(max(bx, 0.0), most_x), min(max(by, 0.0), most_y)
+                jx = min(max(bx - look[0], 0.0), most_x)
+                jy = min(max(by - look[1], 0.0), most_y)
+                wi, wj, ii, ij = int(wy), int(wx), int(jy), int(jx)
+                p, q, r, t = wy - wi, wx - wj, jy - ii, jx - ij
+                alpha = _mixed(iris, clean_iris, clean, ii, ij, r, t, 3)
+                dim = 1.0
+                if shade > 0.0:
+                    dim -= shade * np.exp(-max(v - high, 0.0) / shade_px)
+                lashes = 0.0
+                if clean > 0.0:
+                    share = min(max(s / length, 0.0), 1.0)
+                    ends = min(min(share, 1.0 - share) / CORNER_SHARE, 1.0)
+                    dim *= 1.0 - clean * CORNER_SHADE * (1.0 - ends) * (1.0 - ends)
+                    d = max((v - high) / hang * (steps - 1), 0.0)
+                    if d < steps - 1:
+                        e = min(max(share * columns - 0.5, 0.0), columns - 1.001)
+                        di, ei = int(d), int(e)
+                        f, g = d - di, e - ei
+                        lashes = clean * (
+                            (1 - f) * ((1 - g) * fringe[di, ei] + g * fringe[di, ei + 1])
+                            + f * ((1 - g) * fringe[di + 1, ei] + g * fringe[di + 1, ei + 1])
+                        )  # fmt: skip
+                total[3] += cover
+                for k in range(3):
+                    ball = _mixed(white, clean_white, clean, wi, wj, p, q, k)
+                    disc = _mixed(iris, clean_iris, clean, ii, ij, r, t, k)
+                    colour = (disc + (1 - alpha) * ball) * dim
+                    total[k] += cover * (colour + lashes * (lash[k] - colour))
+            if total[3] > 0.0:
+                lay(out, y, x, total[3], total[0], total[1], total[2])
 
 
 def slit_of(posed: Posed, eye: Eye, size: int) -> Opening:
@@ -308,26 +321,19 @@ def slit_of(posed: Posed, eye: Eye, size: int) -> Opening:
 
 
 def draw_eye(out: U8, layer: EyeLayer, posed: Posed) -> None:
-    """Draw one eye into `out` [S, S, 4]."""
-    slit = slit_of(posed, layer.eye, out.shape[0])
-    back = inverse_affine(plane_affine(layer.plane, posed, layer.middle))
+    """Draw one eye into `out` [n, n, 4]."""
+    slit = slit_of(posed, layer.eye, int(PORTRAIT_PX))
+    back = posed.rigid.way_back(layer.plane, layer.middle)
     look = posed.gaze_px[EYES.index(layer.eye)]
     opened = float((slit.bottom - slit.top).max()) / layer.rest_height
     away = float(np.hypot(*look)) * posed.rigid.scale / posed.iod_px
-    clean = max(
-        float(smoothstep(np.array(away), CLEAN_FROM_IOD, CLEAN_BY_IOD)),
-        float(smoothstep(np.array(opened - 1.0), WIDE_FROM, WIDE_BY)),
-    )
+    clean = max(ease(away, CLEAN_FROM_IOD, CLEAN_BY_IOD), ease(opened - 1.0, WIDE_FROM, WIDE_BY))
     shade = max(LID_SHADE * min(max(1.0 - opened, 0.0), 1.0), CLEAN_SHADE * clean)
-    white, iris = layer.white, layer.iris
-    if clean > 0.0:
-        white = white + np.float32(clean) * (layer.clean_white - white)
-        iris = iris + np.float32(clean) * (layer.clean_iris - iris)
     _draw(
-        out, white, iris, *layer.origin, back, look, slit.bounds, slit.origin,
-        slit.along, slit.length, slit.top, slit.bottom, shade, 0.3 * layer.rest_height,
-        layer.fringe, layer.lash, LASHES_HANG_IOD * posed.iod_px, clean,
+        out, layer.white, layer.iris, layer.clean_white, layer.clean_iris, *layer.origin, back,
+        look, slit.bounds, slit.origin, slit.along, slit.length, slit.top, slit.bottom, shade,
+        0.3 * layer.rest_height, layer.fringe, layer.lash, LASHES_HANG_IOD * posed.iod_px, clean,
     )  # fmt: skip
     draw_lid(out, layer.lid, posed, opened)
-    shut = smoothstep(np.array(1.0 - opened), LASH_FROM, 1.0)
-    draw_seam(out, slit, layer.lash, LASH_WIDTH_IOD * posed.iod_px, LASH_STRENGTH * float(shut))
+    shut = ease(1.0 - opened, LASH_FROM, 1.0)
+    draw_seam(out, slit, layer.lash, LASH_WIDTH_IOD * posed.iod_px, LASH_STRENGTH * shut)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mien.models.codec.basis import face_basis
 from mien.models.codec.canonical import CANONICAL_PX, inner, layout_of
+from mien.models.codec.rig import coefficients_of
 from mien.models.motion.types import ARKIT_INDEX, ARKIT_NAMES
 
 F32 = NDArray[np.float32]
@@ -132,6 +133,17 @@ def _joined(right: F64) -> F64:
     return np.where(np.abs(right) > np.abs(twin), right, twin)
 
 
+def fold_layout() -> tuple[NDArray[np.intp], F32]:
+    """Pixels of the canonical layout that a fold touches [n], and what each does there [n, 2F]."""
+    return _mean_folds()[:2]
+
+
+def fold_amounts(dynamics: F32) -> F32:
+    """How far an expression [52] folds each of them, [2F]; all zero where `Folds.at` has none."""
+    amount = np.minimum(_mean_folds()[2] @ coefficients_of(dynamics), np.float32(MOST))
+    return np.asarray(amount * (float(amount.max()) >= 0.01), np.float32)
+
+
 def grain_of(skin: U8, seen: F32) -> float:
     """How grainy a skin [128, 128, 3] is, 0 (painted) to 1 (weathered), where it is `seen`."""
     grey = cv2.cvtColor(skin, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -151,46 +163,18 @@ class Folds:
         self._pixels, self._maps, self._causes = _mean_folds()
         self.depth = FAINTEST + (1.0 - FAINTEST) * grain_of(skin, seen)
 
-    def amounts(self, dynamics: F32) -> F32:
-        """How far each fold is folded by an expression [52], [2F]: none at all, or all as they are."""
-        amount = np.minimum(self._causes @ np.clip(np.nan_to_num(dynamics), 0.0, 1.0), MOST)
-        return np.asarray(amount * (float(amount.max()) >= 0.01), np.float32)
-
     def at(self, dynamics: F32) -> F32 | None:
         """Gains [128, 128] of an expression [52]; None where nothing folds."""
-        amount = self.amounts(dynamics)
-        if not amount.any():
+        amount = np.minimum(self._causes @ coefficients_of(dynamics), np.float32(MOST))
+        if float(amount.max()) < 0.01:
             return None
+        depth = np.exp(self._maps @ (np.float32(-self.depth) * amount))
         gains = np.ones(CANONICAL_PX * CANONICAL_PX, np.float32)
-        gains[self._pixels] = np.exp(-self.depth * (self._maps @ amount))
+        _put(gains, self._pixels, depth)
         return gains.reshape(CANONICAL_PX, CANONICAL_PX)
 
-    @staticmethod
-    def layout() -> tuple[NDArray[np.intp], F32]:
-        """Pixels of the canonical layout that a fold touches [n], and what each does there [n, 2F]:
-        the same for everybody."""
-        return _mean_folds()[:2]
 
-
-@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def fold(
-    grid: F32, gains: F32, x0: int, y0: int, x1: int, y1: int
-) -> None:  # pragma: no cover - compiled
-    """Multiply the gains of a flow `grid` [h, w, 8] by those of folds, cells x0..x1 by y0..y1.
-
-    The grid is as `skin_maps.lay_on` has it.
-    """
-    size = gains.shape[0]
-    for i in range(y0, y1):
-        for j in range(x0, x1):
-            if grid[i, j, 5] <= np.float32(0.0):
-                continue
-            x = min(max(grid[i, j, 6], np.float32(0.0)), np.float32(size - 1.001))
-            y = min(max(grid[i, j, 7], np.float32(0.0)), np.float32(size - 1.001))
-            a, b = int(y), int(x)
-            p, q = y - np.float32(a), x - np.float32(b)
-            top = gains[a, b] + q * (gains[a, b + 1] - gains[a, b])
-            low = gains[a + 1, b] + q * (gains[a + 1, b + 1] - gains[a + 1, b])
-            dark = top + p * (low - top) - np.float32(1.0)
-            for k in range(3):
-                grid[i, j, k + 2] *= np.float32(1.0) + np.float32(TINGE[k]) * dark
+@njit(cache=True, nogil=True, boundscheck=False)
+def _put(whole: F32, where: NDArray[np.intp], values: F32) -> None:  # pragma: no cover - compiled
+    for i in range(where.shape[0]):
+        whole[where[i]] = values[i]

@@ -1,9 +1,9 @@
 """The codec's networks cut as engines take them: reading a skin, mixing its maps, lighting a mouth.
 
 Knows what each takes and gives. Refuses to know architectures: those are `skin_network`'s and
-`harmony_network`'s. Imports torch, so it is itself imported only where torch is asked for. The small
-matrices are float32 always: near rest they are differences of almost equal numbers; what they mix
-may be given in bfloat16.
+`harmony_network`'s. Imports torch, so it is itself imported only where torch is asked for. The
+small matrices are float32 always: near rest they are differences of almost equal numbers; what they
+mix may be given in bfloat16.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ def _loaded(model: SkinModel) -> SkinNetwork:
 class SkinReader(nn.Module):
     """Once a character: a skin's feature maps where there is face, and its code."""
 
+    pixels: Tensor
+    within: Tensor
+
     def __init__(self, model: SkinModel) -> None:
         super().__init__()
         self.network = _loaded(model)
@@ -49,6 +52,11 @@ class SkinReader(nn.Module):
 
 class SkinMixer(nn.Module):
     """Every frame: feature maps mixed by a motion. At rest shifts are 0 and gains 1, to the bit."""
+
+    share: Tensor
+    place: Tensor
+    rest: Tensor
+    views: Tensor
 
     def __init__(self, model: SkinModel) -> None:
         super().__init__()
@@ -70,15 +78,17 @@ class SkinMixer(nn.Module):
         both = torch.cat([self._matrix(motion, code, view) for view in self.views], 1)
         matrix = torch.where(moves, both, torch.zeros_like(both))
         mixed = torch.bmm(matrix.to(features.dtype), features).float()
-        whole = (mixed.unflatten(1, (len(VIEWS), OUT)) * self.share).sum(1)  # [L, OUT, n]
+        whole = mixed.reshape(len(mixed), len(VIEWS), OUT, -1) * self.share
+        whole = whole.sum(1)  # [L, OUT, n]
         bent = torch.tanh(whole)
         done = torch.cat([SHIFT_IOD * bent[:, :2], torch.exp(GAIN * bent[:, 2:])], 1)
         done = torch.cat([done, self.rest.expand(len(done), -1, 1)], 2)
-        maps = done.index_select(2, self.place).unflatten(2, (self._size, self._size))
+        maps = done.index_select(2, self.place).reshape(len(done), OUT, self._size, self._size)
         return maps.permute(0, 2, 3, 1).contiguous()
 
     def _matrix(self, motion: Tensor, code: Tensor, view: Tensor) -> Tensor:
-        return self.network.matrix(motion.index_select(1, view), code)
+        matrix: Tensor = self.network.matrix(motion.index_select(1, view), code)
+        return matrix
 
 
 class MouthLight(nn.Module):

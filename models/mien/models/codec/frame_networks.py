@@ -80,9 +80,7 @@ def skin_mixer(model: SkinModel) -> Network:
 
 def mouth_light(model: HarmonyModel) -> Network:
     """Every frame: what is told of mouths [L, TOLD] to gains [L, ROWS, COLUMNS, 4]."""
-    ports = Ports(
-        "mouth_light", (Port("told", (TOLD,)),), (Port("gains", (ROWS, COLUMNS, 4)),)
-    )
+    ports = Ports("mouth_light", (Port("told", (TOLD,)),), (Port("gains", (ROWS, COLUMNS, 4)),))
 
     def module() -> Any:
         from mien.models.codec.frame_modules import MouthLight

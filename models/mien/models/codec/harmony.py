@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.codec.openings import SAMPLES, Opening
@@ -102,26 +103,67 @@ def told_of(dynamics: F32, turn: F32, gap: Opening, iod_px: float, light: F32) -
     return np.asarray(np.concatenate(told), np.float32)
 
 
+@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def _product(weight: F32, bias: F32, x: F32, smooth: bool) -> F32:  # pragma: no cover - compiled
+    out = np.empty(bias.shape[0], np.float32)
+    half, one = np.float32(0.5), np.float32(1.0)
+    for i in range(out.shape[0]):
+        total = bias[i]
+        for k in range(x.shape[0]):
+            total += weight[i, k] * x[k]
+        out[i] = half * total * (one + np.tanh(half * total)) if smooth else total  # SiLU
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def _answer(
+    told: F32, w0: F32, b0: F32, w1: F32, b1: F32, w2: F32, b2: F32, out: F32
+) -> None:  # pragma: no cover - compiled
+    x = _product(w2, b2, _product(w1, b1, _product(w0, b0, told, True), True), False)
+    places = ROWS * COLUMNS
+    for place in range(places):
+        i, j = place // COLUMNS, place % COLUMNS
+        bright = np.tanh(x[place])
+        bright *= BRIGHTEN if bright > 0 else DARKEN
+        for k in range(3):
+            out[i, j, k] = np.exp(bright + TINGE * np.tanh(x[(k + 1) * places + place]))
+        out[i, j, 3] = np.exp(TEETH * bright)
+
+
 class Harmony:
     """One character's gains."""
 
     def __init__(self, model: HarmonyModel, light: F32) -> None:
-        self._w, self._light = model.tensors, light
+        self._light = light
+        self._layers = tuple(
+            np.ascontiguousarray(model.tensors[f"{place}.{part}"], np.float32)
+            for place in (0, 1, 2)
+            for part in ("weight", "bias")
+        )
 
     def gains(self, dynamics: F32, turn: F32, gap: Opening, iod_px: float) -> F32:
         """Gains [ROWS, COLUMNS, 4] of a moment: coefficients [52], rotation vector [3], lips.
 
         Of flesh (red, green, blue) and of teeth.
         """
-        x = told_of(dynamics, turn, gap, iod_px, self._light)
-        for place in (0, 1):
-            x = self._w[f"{place}.weight"] @ x + self._w[f"{place}.bias"]
-            x = 0.5 * x * (1.0 + np.tanh(0.5 * x))  # SiLU
-        x = self._w["2.weight"] @ x + self._w["2.bias"]
-        both = np.tanh(x.reshape(4, ROWS, COLUMNS))
-        bright = np.where(both[:1] > 0, BRIGHTEN, DARKEN) * both[:1]
-        gains = np.exp(np.concatenate([bright + TINGE * both[1:], TEETH * bright]))
-        return np.asarray(gains.transpose(1, 2, 0), np.float32)
+        told = told_of(dynamics, turn, gap, iod_px, self._light)
+        out = np.empty((ROWS, COLUMNS, 4), np.float32)
+        w0, b0, w1, b1, w2, b2 = self._layers
+        _answer(told, w0, b0, w1, b1, w2, b2, out)
+        return out
+
+
+def gains_reference(model: HarmonyModel, told: F32) -> F32:
+    """Gains [ROWS, COLUMNS, 4] of what is `told` [TOLD]: what `Harmony` computes, in NumPy."""
+    x, w = told, model.tensors
+    for place in (0, 1):
+        x = w[f"{place}.weight"] @ x + w[f"{place}.bias"]
+        x = 0.5 * x * (1.0 + np.tanh(0.5 * x))  # SiLU
+    x = w["2.weight"] @ x + w["2.bias"]
+    both = np.tanh(x.reshape(4, ROWS, COLUMNS))
+    bright = np.where(both[:1] > 0, BRIGHTEN, DARKEN) * both[:1]
+    gains = np.exp(np.concatenate([bright + TINGE * both[1:], TEETH * bright]))
+    return np.asarray(gains.transpose(1, 2, 0), np.float32)
 
 
 def unrolled_places(gap: Opening, rows: int, columns: int) -> F64:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.codec import topology
-from mien.models.codec.compose import over_reference, premultiplied_difference
+from mien.models.codec.compose import over, premultiplied_difference
 from mien.models.codec.openings import coverage, opening
 from mien.models.codec.pose import F64, yaw_pitch_roll
 from mien.models.codec.rig import Rig
@@ -124,8 +124,10 @@ def far_side(rig: Rig, size: int) -> F64:
 
 def heights(rig: Rig, size: int) -> F64:
     """Height below the eyes of every pixel, iod along the head, [S, S]."""
-    grid = np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).reshape(-1, 2)
-    return head_plane(rig, grid.astype(np.float64))[:, 1].reshape(size, size)
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    first, right, below = head_plane(rig, corners)[:, 1]  # a plane: even steps each way
+    steps = np.arange(size)
+    return np.asarray(first + (right - first) * steps + (below - first) * steps[:, None])
 
 
 def face_outline(rig: Rig) -> F32:
@@ -252,7 +254,7 @@ def build_layers(portrait: U8, plate: U8, matte: U8, rig: Rig) -> Layers:
     sheet = with_neck(sheet, alpha, rig)
 
     below = np.empty((size, size, 4), np.uint8)
-    over_reference(sheet, plate, below)
+    over(sheet, plate, below)
     face = premultiplied_difference(skin, below[..., :3], alpha)
     face[alpha == 0] = 0
     return Layers(plate, sheet, face, below)

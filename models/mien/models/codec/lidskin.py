@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 
 from mien.models.codec import topology
 from mien.models.codec.layers import smoothstep
-from mien.models.codec.openings import Opening, opening, place
+from mien.models.codec.lips import ease
+from mien.models.codec.openings import (
+    PORTRAIT_PX,
+    Opening,
+    lay,
+    opening,
+    part_of,
+    pixels_of,
+    place,
+    span_of,
+    width_of,
+)
 from mien.models.codec.pose import F64
 from mien.models.codec.rig import Eye, Posed, Rig
 
@@ -65,6 +76,16 @@ def _band(picture: F32, start: F64, end: F64, shares: F64) -> F32:
     return np.asarray(taken, np.float32)
 
 
+def _blurred(picture: F32, sigma_px: float, around: F64) -> F32:
+    """`picture` [S, S, 3] blurred where a lid's skin comes from: `around` [N, 2] px and below."""
+    reach = int(np.ptp(around[:, 0])) // 2 + 16
+    x0, y0 = np.maximum(around.min(0).astype(int) - reach, 0)
+    x1, y1 = around.max(0).astype(int) + reach
+    out = picture.copy()
+    out[y0:y1, x0:x1] = cv2.GaussianBlur(picture[y0:y1, x0:x1], (0, 0), sigma_px)
+    return out
+
+
 def _calm(band: F32, level: float) -> F32:
     """One colour a column of a band [R, WIDE, 3]: that of the pixels of brightness `level`
     (0..1 within the column), smooth along the lid, [WIDE, 3]."""
@@ -88,7 +109,8 @@ def shading(rows: int = HIGH) -> F32:
 def build_lid(portrait: F32, rig: Rig, eye: Eye, lash: F64) -> LidSkin:
     """Paint one lid from `portrait` [S, S, 3] (0..255); `lash` [3] is its lashes' colour."""
     points = rig.landmarks[:, :2]
-    brow = points[list(topology.RIGHT_BROW if eye.side == "Right" else topology.LEFT_BROW)]
+    brow_places = topology.RIGHT_BROW if eye.side == "Right" else topology.LEFT_BROW
+    brow = points[list(brow_places)]
     crease, pouch = points[list(eye.crease)], points[list(eye.pouch)]
     share = np.linspace(0.0, 1.0, WIDE)
 
@@ -99,7 +121,8 @@ def build_lid(portrait: F32, rig: Rig, eye: Eye, lash: F64) -> LidSkin:
     upper, lower = points[list(eye.upper)], points[list(eye.lower)]
     chord = upper[-1] - upper[0]
     down = np.array([-chord[1], chord[0]]) / np.hypot(*chord) * rig.scale
-    soft = np.asarray(cv2.GaussianBlur(portrait, (0, 0), 1.2), np.float32)
+    around = points[[*brow_places, *eye.crease, *eye.pouch, *eye.upper, *eye.lower]]
+    soft = _blurred(portrait, 1.2, around)
     shares = np.linspace(0.0, 1.0, 14)
     start, end = along(crease), along(brow)
     way = end - start
@@ -111,7 +134,7 @@ def build_lid(portrait: F32, rig: Rig, eye: Eye, lash: F64) -> LidSkin:
     from_above = ABOVE_SHARE + 0.25 * (0.5 - t)
     colour = (from_above * top + (1.0 - from_above) * bottom) * shading()[:, None, None]
 
-    fine = portrait - cv2.GaussianBlur(portrait, (0, 0), DETAIL_PX)
+    fine = portrait - _blurred(portrait, DETAIL_PX, around)
     closed = opening(fold(points, eye), lower, portrait.shape[0])
     height = (closed.bottom - closed.top) / rig.scale
     deep = down * float(height.max())
@@ -126,40 +149,50 @@ def _draw(
     along: F64, length: float, top: F32, bottom: F32, iod_px: float, amount: float,
     lash: F64, lash_px: float, lash_strength: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    rows, columns, samples = colour.shape[0], colour.shape[1], height.shape[0]
-    for y in range(bounds[1], bounds[3]):
-        for x in range(bounds[0], bounds[2]):
-            s, v, high, low = place(x, y, corner, along, length, top, bottom)
-            share = s / length
-            if share <= 0.0 or share >= 1.0 or low - high < 0.5:
-                continue
-            edge = min(max(low - v + 0.5, 0.0), 1.0)  # lids are one pixel soft
-            t = (v - high) / (low - high)
-            if edge <= 0.0 or t <= 0.0:
-                continue
-            ends = min(min(share, 1.0 - share) * 12.0, 1.0)
-            cover = min(t / FADES_BY, 1.0)
-            cover = amount * edge * cover * cover * (3.0 - 2.0 * cover) * ends
-            if cover <= 0.0:
-                continue
-            at = share * (samples - 1)
-            i = min(int(at), samples - 2)
-            whole = height[i] + (at - i) * (height[i + 1] - height[i])
-            u = min(max(share * columns - 0.5, 0.0), columns - 1.001)
-            r = 1.0 - max(low - v, 0.0) / max(whole * iod_px, 1.0)
-            r = min(max(r * rows - 0.5, 0.0), rows - 1.001)
-            m, n = int(r), int(u)
-            p, q = r - m, u - n
-            away = max(low - v, 0.0) / lash_px
-            line = lash_strength * np.exp(-0.5 * away * away)
-            for k in range(3):
-                value = (
-                    (1 - p) * ((1 - q) * colour[m, n, k] + q * colour[m, n + 1, k])
-                    + p * ((1 - q) * colour[m + 1, n, k] + q * colour[m + 1, n + 1, k])
-                )  # fmt: skip
-                value += line * (lash[k] - value)
-                value = out[y, x, k] + cover * (value - out[y, x, k]) + 0.5
-                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
+    rows, columns, steps = colour.shape[0], colour.shape[1], height.shape[0]
+    wide = width_of(out.shape[0])
+    x0, x1 = pixels_of(bounds[0], bounds[2], wide)
+    y0, y1 = pixels_of(bounds[1], bounds[3], wide)
+    total = np.empty(4)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            total[:] = 0.0
+            (first_y, rows_in), (first_x, columns_in) = span_of(y, wide), span_of(x, wide)
+            for sample in np.ndindex(rows_in, columns_in):
+                at_y, at_x = first_y + sample[0], first_x + sample[1]
+                s, v, high, low = place(at_x, at_y, corner, along, length, top, bottom)
+                share = s / length
+                if share <= 0.0 or share >= 1.0 or low - high < 0.5:
+                    continue
+                edge = min(max(low - v + 0.5, 0.0), 1.0)  # lids are one pixel soft
+                t = (v - high) / (low - high)
+                if edge <= 0.0 or t <= 0.0:
+                    continue
+                ends = min(min(share, 1.0 - share) * 12.0, 1.0)
+                cover = min(t / FADES_BY, 1.0)
+                cover = amount * edge * cover * cover * (3.0 - 2.0 * cover) * ends
+                if cover <= 0.0:
+                    continue
+                cover *= part_of(at_y, y, wide) * part_of(at_x, x, wide)
+                at = share * (steps - 1)
+                i = min(int(at), steps - 2)
+                whole = height[i] + (at - i) * (height[i + 1] - height[i])
+                u = min(max(share * columns - 0.5, 0.0), columns - 1.001)
+                r = 1.0 - max(low - v, 0.0) / max(whole * iod_px, 1.0)
+                r = min(max(r * rows - 0.5, 0.0), rows - 1.001)
+                m, n = int(r), int(u)
+                p, q = r - m, u - n
+                away = max(low - v, 0.0) / lash_px
+                line = 0.0 if away > 6.0 else lash_strength * np.exp(-0.5 * away * away)
+                total[3] += cover
+                for k in range(3):
+                    value = (
+                        (1 - p) * ((1 - q) * colour[m, n, k] + q * colour[m, n + 1, k])
+                        + p * ((1 - q) * colour[m + 1, n, k] + q * colour[m + 1, n + 1, k])
+                    )  # fmt: skip
+                    total[k] += cover * (value + line * (lash[k] - value))
+            if total[3] > 0.0:
+                lay(out, y, x, total[3], total[0], total[1], total[2])
 
 
 def lid_of(posed: Posed, eye: Eye, size: int) -> Opening:
@@ -168,11 +201,11 @@ def lid_of(posed: Posed, eye: Eye, size: int) -> Opening:
 
 
 def draw_lid(out: U8, skin: LidSkin, posed: Posed, opened: float) -> None:
-    """Draw a lid into `out` [S, S, 4]; `opened` is its slit's height, 1 as in the portrait."""
-    amount = float(smoothstep(np.array(1.0 - opened), DRAWN_FROM, DRAWN_BY))
+    """Draw a lid into `out` [n, n, 4]; `opened` is its slit's height, 1 as in the portrait."""
+    amount = ease(1.0 - opened, DRAWN_FROM, DRAWN_BY)
     if amount <= 0.0:
         return
-    lid = lid_of(posed, skin.eye, out.shape[0])
+    lid = lid_of(posed, skin.eye, int(PORTRAIT_PX))
     _draw(
         out, skin.colour, skin.height, lid.bounds, lid.origin, lid.along, lid.length, lid.top,
         lid.bottom, posed.iod_px, amount, skin.lash, LASH_WIDTH_IOD * posed.iod_px, LASH_STRENGTH,

@@ -10,22 +10,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.codec import topology
 from mien.models.codec.basis import face_basis
-from mien.models.codec.eyes import EyeLayer, inverse_affine, plane_affine
+from mien.models.codec.eyes import EyeLayer
 from mien.models.codec.harmony import light_of
-from mien.models.codec.layers import smoothstep
-from mien.models.codec.openings import (
-    Opening,
-    covered,
-    dark_edge,
-    draw_seam,
-    opening,
-    place,
-)
+from mien.models.codec.lips import ease
+from mien.models.codec.mouth_inside import draw_inside, draw_tongue
+from mien.models.codec.openings import PORTRAIT_PX, Opening, dark_edge, draw_seam, opening
 from mien.models.codec.pose import F64, yaw_pitch_roll
 from mien.models.codec.profiles import LearnedParts
 from mien.models.codec.rig import Posed, Rig
@@ -46,14 +39,13 @@ TINT_SHARE = 0.8
 NARROW_IS_DARK_IOD = 0.12  # little light enters a mouth that is open less than this
 DARKEST, DARKEST_BESIDE_OWN = 0.62, 0.9
 LIP_SHADOW_IOD = 0.055
+STILL_IOD = 0.004  # lips that moved less have not moved
 OWN_FADE_IOD = 0.012  # a mouth that shows no teeth keeps its own pixels this far into an opening
 NEUTRAL_TEETH = np.array([226.0, 214.0, 196.0])
 OWN_TEETH = 0.999  # below 1: their patch gets soft edges once it leaves its place
 OPEN_AT_REST_IOD = 0.012
 PLAIN_GAINS = np.ones((2, 2, 4), np.float32)
-DEPTH = (46.0, 18.0, 15.0)  # flesh that no light reaches is dark red, never black
 SEAM_WIDTH_IOD, SEAM_STRENGTH = 0.009, 0.75
-FLOOR_LIT, ROOF_LIT = 1.35, 0.45  # of that red: the mouth's floor and what lies under the lip
 TONGUE_REACH_PX = 46.0  # how far the tongue draws back on the canvas when it is not out
 TONGUE_LIES_PX, TONGUE_LIFTS_PX = 9.0, 17.0  # on the canvas: above the head model's, and to a tip
 TONGUE_OUT_FROM = 0.30  # tongueOut below this only lifts the tip behind the teeth
@@ -129,9 +121,6 @@ def tongue_lift(c: F32) -> float:
     def both(stem: str) -> float:
         return float(c[ARKIT_INDEX[stem + "Left"]] + c[ARKIT_INDEX[stem + "Right"]]) / 2
 
-    def ease(x: float, low: float, high: float) -> float:
-        return float(smoothstep(np.array(x), low, high))
-
     jaw = float(c[ARKIT_INDEX["jawOpen"]])
     rounded = float(c[ARKIT_INDEX["mouthFunnel"]] + c[ARKIT_INDEX["mouthPucker"]])
     spread = both("mouthStretch") + both("mouthSmile")
@@ -143,123 +132,6 @@ def tongue_lift(c: F32) -> float:
     guessed *= 1.0 - ease(close / max(jaw, 1e-3), 0.2, 0.7)
     out = float(c[ARKIT_INDEX["tongueOut"]])
     return max(guessed, ease(out, 0.02, 0.20))
-
-
-@njit(inline="always")
-def _mix(
-    sprite: U8, x: float, y: float, share: float, colour: F64, gain: F64
-) -> None:  # pragma: no cover - compiled
-    """Lay a `share` of a premultiplied sprite at (x, y), times `gain` [3], over `colour` [3]."""
-    if x < 0.0 or y < 0.0 or x > sprite.shape[1] - 1.001 or y > sprite.shape[0] - 1.001:
-        return
-    i, j = int(y), int(x)
-    p, q = y - i, x - j
-    a, b, c, d = (1 - p) * (1 - q), (1 - p) * q, p * (1 - q), p * q
-    through = 1.0 - share * (
-        a * sprite[i, j, 3] + b * sprite[i, j + 1, 3]
-        + c * sprite[i + 1, j, 3] + d * sprite[i + 1, j + 1, 3]
-    ) / 255.0  # fmt: skip
-    for k in range(3):
-        colour[k] = through * colour[k] + gain[k] * share * (
-            a * sprite[i, j, k] + b * sprite[i, j + 1, k]
-            + c * sprite[i + 1, j, k] + d * sprite[i + 1, j + 1, k]
-        )  # fmt: skip
-
-
-@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def _inside(
-    out: U8, cavity: U8, tongue: U8, lower: U8, upper: U8, back: F64, jaw: F64,
-    own: F32, own_depth: F32, own_x: int, own_y: int, own_back: F64, own_keep: float,
-    bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
-    top: F32, bottom: F32, tint: F64, shadow_px: float, tongue_up: float, lift: float, gains: F32,
-) -> None:  # fmt: skip # pragma: no cover - compiled
-    colour, flesh, teeth = np.zeros(3), np.ones(3), np.ones(3)
-    for y in range(bounds[1], bounds[3]):
-        for x in range(bounds[0], bounds[2]):
-            s, v, high, low = place(x, y, corner, along, length, top, bottom)
-            cover = covered(s, v, high, low, length)
-            if cover <= 0.0:
-                continue
-            cx = back[0, 0] * x + back[0, 1] * y + back[0, 2]
-            cy = back[1, 0] * x + back[1, 1] * y + back[1, 2]
-            jy = jaw[0] * cy + jaw[1]
-            share = min(max(s / length, 0.0), 1.0)
-            deep = min(max((v - high) / max(low - high, 1.0), 0.0), 1.0)
-            gx = min(max(share * gains.shape[1] - 0.5, 0.0), gains.shape[1] - 1.001)
-            gy = min(max(deep * gains.shape[0] - 0.5, 0.0), gains.shape[0] - 1.001)
-            gi, gj = int(gy), int(gx)
-            gp, gq = gy - gi, gx - gj
-            for k in range(4):
-                gain = (
-                    (1 - gp) * ((1 - gq) * gains[gi, gj, k] + gq * gains[gi, gj + 1, k])
-                    + gp * ((1 - gq) * gains[gi + 1, gj, k] + gq * gains[gi + 1, gj + 1, k])
-                )  # fmt: skip
-                if k < 3:
-                    flesh[k] = gain
-                else:
-                    teeth[:] = gain
-            colour[:] = 0.0
-            _mix(cavity, cx, jy, 1.0, colour, flesh)
-            lit = ROOF_LIT + (FLOOR_LIT - ROOF_LIT) * deep
-            for k in range(3):
-                colour[k] = max(colour[k], DEPTH[k] * lit)
-            _mix(tongue, cx, jy + tongue_up, 1.0, colour, flesh)
-            _mix(lower, cx, jy, 1.0, colour, teeth)
-            if lift > 0.0:  # a lifted tip lies over the lower teeth
-                _mix(tongue, cx, jy + tongue_up, lift, colour, flesh)
-            _mix(upper, cx, cy, 1.0, colour, teeth)
-            ends = min(share, 1.0 - share)
-            shade = 1.0 - 0.36 * np.exp(-max(v - high, 0.0) / shadow_px)
-            shade *= 0.35 + 0.65 * min(ends * 5.0, 1.0)
-            keep = 0.0
-            if own_keep > 0.0:
-                bx = own_back[0, 0] * x + own_back[0, 1] * y + own_back[0, 2] - own_x
-                by = own_back[1, 0] * x + own_back[1, 1] * y + own_back[1, 2] - own_y
-                if 0.0 <= bx < own.shape[1] - 1 and 0.0 <= by < own.shape[0] - 1:
-                    m, n = int(by), int(bx)
-                    p, q = by - m, bx - n
-                    a, b, c, d = (1 - p) * (1 - q), (1 - p) * q, p * (1 - q), p * q
-                    buried = (
-                        a * own_depth[m, n] + b * own_depth[m, n + 1]
-                        + c * own_depth[m + 1, n] + d * own_depth[m + 1, n + 1]
-                    )  # fmt: skip
-                    keep = own_keep
-                    if own_keep < 1.0:
-                        keep = own_keep * min(buried / 2.5, 1.0)
-            for k in range(3):
-                value = colour[k] * tint[k] * shade
-                if keep > 0.0:
-                    own_value = (
-                        a * own[m, n, k] + b * own[m, n + 1, k]
-                        + c * own[m + 1, n, k] + d * own[m + 1, n + 1, k]
-                    )  # fmt: skip
-                    value += keep * (own_value - value)
-                value = out[y, x, k] + cover * (value - out[y, x, k]) + 0.5
-                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
-
-
-@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def _tongue(
-    out: U8, sprite: U8, back: F64, jaw: F64, area: tuple[int, int, int, int],
-    corner: F64, along: F64, length: float, top: F32, tint: F64, strength: float,
-) -> None:  # fmt: skip # pragma: no cover - compiled
-    colour, before, gain = np.zeros(3), np.zeros(3), np.ones(3)
-    for y in range(area[1], area[3]):
-        for x in range(area[0], area[2]):
-            s, v, high, _ = place(x, y, corner, along, length, top, top)
-            cover = strength * min(max(v - high + 0.5, 0.0), 1.0)
-            cover *= min(max(0.15 * min(s, length - s), 0.0), 1.0)
-            if cover <= 0.0:
-                continue
-            for k in range(3):
-                before[k] = out[y, x, k]
-                colour[k] = before[k] / tint[k]
-            cx = back[0, 0] * x + back[0, 1] * y + back[0, 2]
-            cy = back[1, 0] * x + back[1, 1] * y + back[1, 2]
-            _mix(sprite, cx, jaw[0] * cy + jaw[1], 1.0, colour, gain)
-            for k in range(3):
-                value = before[k] + cover * (colour[k] * tint[k] - before[k]) + 0.5
-                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
 
 
 class Mouth:
@@ -293,41 +165,50 @@ class Mouth:
         if self.teeth > 0.0:  # own teeth are the best witness of their light
             own = teeth_colour(self.own) / NEUTRAL_TEETH
             self.tint = self.tint + self.teeth * (own - self.tint)
-        lips = rig.landmarks[list(topology.UPPER_INNER_LIP), :2]
+        upper, lower = (list(side) for side in (topology.UPPER_INNER_LIP, topology.LOWER_INNER_LIP))
+        lips = rig.landmarks[upper, :2]
+        gap = opening(lips, rig.landmarks[lower, :2], int(PORTRAIT_PX))
+        self._widest_at_rest = max(self.gap, 0.0)
+        drawn = float((gap.bottom - gap.top).max()) / rig.scale
+        if abs(drawn - self._widest_at_rest) > STILL_IOD:  # a moustache: lips found anew since
+            self._widest_at_rest = drawn
         self.seam = dark_edge(portrait, lips) * 0.8
         self.rig = rig
         light = light_of(portrait, rig, self.tint)
         self._harmony = None if learned is None else learned.light(light)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps of its own; sprites are everybody's."""
+        return self.own.colour.nbytes + self.own.depth.nbytes
+
     def _gains(self, gap: Opening, posed: Posed, dynamics: F32, turning: F32) -> F32:
         if self._harmony is None:
             return PLAIN_GAINS
-        coefficients = np.clip(np.nan_to_num(dynamics), 0.0, 1.0).astype(np.float32)
-        gains = self._harmony.gains(coefficients, np.nan_to_num(turning), gap, posed.iod_px)
+        gains = self._harmony.gains(dynamics, turning, gap, posed.iod_px)
         return np.asarray(1.0 + (1.0 - self.teeth) * (gains - 1.0), np.float32)
 
     def draw(self, out: U8, posed: Posed, dynamics: F32, turning: F32) -> None:
-        """Draw the mouth's inside, a shut mouth's line and the tongue into `out` [S, S, 4].
+        """Draw the mouth's inside, a shut mouth's line and the tongue into `out` [n, n, 4].
 
-        `turning` [3]: the head's rotation vector, public axes.
+        `dynamics` [52] in 0..1; `turning` [3]: the head's rotation vector, public axes.
         """
-        size = out.shape[0]
-        gap = lip_gap(posed, size)
+        gap = lip_gap(posed, int(PORTRAIT_PX))
         turn = posed.rigid.turn @ self.rig.rotation
         yaw, pitch, roll = yaw_pitch_roll(turn)
         every, seen = sprites(), sprites_at(float(np.degrees(yaw)))
         back = self._to_canvas(posed, seen, float(pitch), float(roll))
         jaw = self._jaw(seen, posed.jaw / self.scale * every.px_per_iod)
         widest = float((gap.bottom - gap.top).max()) / posed.iod_px
-        dim = float(smoothstep(np.array(widest), 0.0, NARROW_IS_DARK_IOD))
+        dim = ease(widest, 0.0, NARROW_IS_DARK_IOD)
         darkest = DARKEST + self.teeth * (DARKEST_BESIDE_OWN - DARKEST)
         tint = self.tint * (darkest + (1.0 - darkest) * dim)
         layers = seen.layers
-        lift = tongue_lift(np.clip(np.nan_to_num(dynamics), 0.0, 1.0))
-        _inside(
+        lift = tongue_lift(dynamics)
+        draw_inside(
             out, layers["cavity"], layers["tongue_rest"], layers["lower"], layers["upper"],
             back, jaw, self.own.colour, self.own.depth, *self.own.origin,
-            inverse_affine(plane_affine(self.own.plane, posed, self.own.middle)),
+            posed.rigid.way_back(self.own.plane, self.own.middle),
             self._own_share(widest, posed),
             gap.bounds, gap.origin, gap.along, gap.length, gap.top, gap.bottom, tint,
             LIP_SHADOW_IOD * posed.iod_px, TONGUE_LIES_PX + TONGUE_LIFTS_PX * lift, lift,
@@ -336,15 +217,15 @@ class Mouth:
         if self.gap > OPEN_AT_REST_IOD:
             width = SEAM_WIDTH_IOD * posed.iod_px
             draw_seam(out, gap, self.seam, width, SEAM_STRENGTH * posed.shut)
-        out_by = float(np.nan_to_num(dynamics[ARKIT_INDEX["tongueOut"]]))
+        out_by = float(dynamics[ARKIT_INDEX["tongueOut"]])
         tongue = min(max((out_by - TONGUE_OUT_FROM) / (1.0 - TONGUE_OUT_FROM), 0.0), 1.0)
         if tongue > 0.01:
             self._draw_tongue(out, gap, seen, back, jaw, tongue)
 
     def _own_share(self, widest: float, posed: Posed) -> float:
         """How much of the portrait's own mouth pixels stays: teeth for good, a dark gap briefly."""
-        moved = abs(widest - max(self.gap, 0.0)) + posed.jaw
-        fading = float(np.clip(1.0 - (moved - 0.004) / OWN_FADE_IOD, 0.0, 1.0))
+        moved = abs(widest - self._widest_at_rest) + posed.jaw
+        fading = float(np.clip(1.0 - (moved - STILL_IOD) / OWN_FADE_IOD, 0.0, 1.0))
         return max(fading, self.teeth * OWN_TEETH)
 
     def _to_canvas(self, posed: Posed, seen: SpriteSet, pitch: float, roll: float) -> F64:
@@ -377,14 +258,14 @@ class Mouth:
     def _draw_tongue(
         self, out: U8, gap: Opening, seen: SpriteSet, back: F64, jaw: F64, amount: float
     ) -> None:
-        size = out.shape[0]
+        size = int(PORTRAIT_PX)
         x0, y0, x1, y1 = gap.bounds
         reach = int(0.5 * gap.length) + 8
         area = (max(x0 - 4, 0), max(y0 - 4, 0), min(x1 + 4, size), min(y1 + reach, size))
         drawn_back = jaw.copy()
         drawn_back[1] += (1.0 - amount) * TONGUE_REACH_PX
-        strength = float(smoothstep(np.array(amount), 0.0, 0.3))
-        _tongue(
+        strength = ease(amount, 0.0, 0.3)
+        draw_tongue(
             out, seen.layers["tongue_out"], back, drawn_back, area, gap.origin, gap.along,
             gap.length, gap.top, self.tint, strength,
         )  # fmt: skip

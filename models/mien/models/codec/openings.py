@@ -16,6 +16,7 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 
+PORTRAIT_PX = 512.0
 SAMPLES = 64
 
 
@@ -55,7 +56,7 @@ def curve_reference(x: F64, y: F64, length: float) -> F64:
     return np.asarray(value)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, boundscheck=False)
 def curve(x: F64, y: F64, length: float) -> F64:  # pragma: no cover - compiled
     """`curve_reference`, compiled."""
     count = len(x)
@@ -88,28 +89,44 @@ def curve(x: F64, y: F64, length: float) -> F64:  # pragma: no cover - compiled
     return out
 
 
+@njit(cache=True, nogil=True, boundscheck=False)
+def _edge(contour: F64, along: F64, length: float) -> F64:  # pragma: no cover - compiled
+    """The height of a contour [N, 2] over the line from its first point along `along`."""
+    count = contour.shape[0]
+    x, y = np.empty(count), np.empty(count)
+    for i in range(count):
+        u, v = contour[i, 0] - contour[0, 0], contour[i, 1] - contour[0, 1]
+        x[i] = u * along[0] + v * along[1] + i * 1e-4
+        y[i] = v * along[0] - u * along[1]
+        if i > 0:
+            x[i] = max(x[i], x[i - 1])
+    return curve(x, y, length)
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def _opening(
+    upper: F64, lower: F64, size: int, margin_px: float
+) -> tuple[F64, F64, float, F32, F32, tuple[int, int, int, int]]:  # pragma: no cover - compiled
+    origin, count = upper[0].copy(), upper.shape[0]
+    along = upper[count - 1] - origin
+    length = max(np.hypot(along[0], along[1]), 1e-3)
+    along /= length
+    top, bottom = _edge(upper, along, length), _edge(lower, along, length)
+    bounds = np.empty((2, 2), np.int64)
+    for k in range(2):
+        low = min(upper[:, k].min(), lower[:, k].min()) - margin_px
+        high = max(upper[:, k].max(), lower[:, k].max()) + margin_px
+        bounds[0, k] = min(max(int(np.floor(low)), 0), size)
+        bounds[1, k] = min(max(int(np.ceil(high)) + 1, 0), size)
+    box = (bounds[0, 0], bounds[0, 1], bounds[1, 0], bounds[1, 1])
+    shut = np.maximum(top, bottom).astype(np.float32)
+    return origin, along, length, top.astype(np.float32), shut, box
+
+
 def opening(upper: F64, lower: F64, size: int, margin_px: float = 2.0) -> Opening:
     """The opening between two contours [N, 2] px that share their ends, left to right."""
-    origin = upper[0].copy()
-    span = upper[-1] - origin
-    length = float(max(np.hypot(*span), 1e-3))
-    along = span / length
-    across = np.array([-along[1], along[0]])
-
-    def edge(contour: F64) -> F64:
-        x = np.maximum.accumulate((contour - origin) @ along + np.arange(len(contour)) * 1e-4)
-        return np.asarray(curve(x, (contour - origin) @ across, length))
-
-    top, bottom = edge(upper), edge(lower)
-    points = np.concatenate([upper, lower])
-    low = np.floor(points.min(0) - margin_px).astype(int)
-    high = np.ceil(points.max(0) + margin_px).astype(int) + 1
-    x0, y0 = np.clip(low, 0, size)
-    x1, y1 = np.clip(high, 0, size)
-    return Opening(
-        origin, along, length, top.astype(np.float32), np.maximum(bottom, top).astype(np.float32),
-        (int(x0), int(y0), int(x1), int(y1)),
-    )  # fmt: skip
+    upper, lower = np.ascontiguousarray(upper), np.ascontiguousarray(lower)
+    return Opening(*_opening(upper, lower, size, margin_px))
 
 
 def coverage(shape: Opening, x: F64, y: F64) -> F64:
@@ -126,9 +143,9 @@ def coverage(shape: Opening, x: F64, y: F64) -> F64:
 
 @njit(inline="always")
 def place(
-    x: int, y: int, corner: F64, along: F64, length: float, top: F32, bottom: F32
+    x: float, y: float, corner: F64, along: F64, length: float, top: F32, bottom: F32
 ) -> tuple[float, float, float, float]:  # pragma: no cover - compiled
-    """Where a pixel lies in an opening: along it, across it, and both edges' heights there."""
+    """Where a place lies in an opening: along it, across it, and both edges' heights there."""
     rel_x, rel_y = x - corner[0], y - corner[1]
     s = rel_x * along[0] + rel_y * along[1]
     v = -rel_x * along[1] + rel_y * along[0]
@@ -142,10 +159,49 @@ def place(
 def covered(
     s: float, v: float, high: float, low: float, length: float
 ) -> float:  # pragma: no cover - compiled
-    """How much of that pixel an opening covers, 0..1, its edges one pixel soft."""
+    """How much of a portrait pixel there an opening covers, 0..1, its edges one pixel soft."""
     inside = min(max(v - high + 0.5, 0.0), 1.0) * min(max(low - v + 0.5, 0.0), 1.0)
     ends = min(max(s + 0.5, 0.0), 1.0) * min(max(length - s + 0.5, 0.0), 1.0)
     return inside * ends * min(max(low - high, 0.0), 1.0)
+
+
+@njit(inline="always")
+def width_of(size: int) -> float:  # pragma: no cover - compiled
+    """How many px of the portrait a pixel of a frame of `size` is wide.
+
+    What is tiny is drawn at the portrait's own fineness in frames of any size, and averaged by
+    area: `span_of` a pixel, each of its px of the portrait with its `part_of` it.
+    """
+    return PORTRAIT_PX / size
+
+
+@njit(inline="always")
+def span_of(x: int, width: float) -> tuple[int, int]:  # pragma: no cover - compiled
+    """The first px of the portrait in a frame's pixel `x`, and how many there are."""
+    first = int(x * width + 1e-6)
+    return first, int(np.ceil((x + 1) * width - 1e-6)) - first
+
+
+@njit(inline="always")
+def part_of(at: int, x: int, width: float) -> float:  # pragma: no cover - compiled
+    """How much of a frame's pixel `x` the px `at` of the portrait is, along one axis."""
+    return (min(at + 1.0, (x + 1) * width) - max(float(at), x * width)) / width
+
+
+@njit(inline="always")
+def pixels_of(low: int, high: int, width: float) -> tuple[int, int]:  # pragma: no cover - compiled
+    """The pixels of a frame that px `low`..`high` of the portrait lie in."""
+    return int(np.floor(low / width)), int(np.ceil(high / width))
+
+
+@njit(inline="always")
+def lay(
+    out: U8, y: int, x: int, cover: float, red: float, green: float, blue: float
+) -> None:  # pragma: no cover - compiled
+    """Lay what a pixel's parts add up to over `out`: coverage, and colours times coverage."""
+    for k, colour in enumerate((red, green, blue)):
+        value = (1.0 - cover) * out[y, x, k] + colour + 0.5
+        out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
 
 
 @njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
@@ -153,25 +209,29 @@ def _seam(
     out: U8, bounds: tuple[int, int, int, int], corner: F64, along: F64, length: float,
     top: F32, bottom: F32, colour: F64, width: float, strength: float,
 ) -> None:  # fmt: skip # pragma: no cover - compiled
-    for y in range(bounds[1], bounds[3]):
-        for x in range(bounds[0], bounds[2]):
-            s, v, high, low = place(x, y, corner, along, length, top, bottom)
-            share = s / length
-            if share <= 0.0 or share >= 1.0:
-                continue
-            middle = 0.5 * (high + low)
-            d = (v - middle) / width
-            if abs(d) > 3.0:
-                continue
-            ends = min(min(share, 1.0 - share) * 8.0, 1.0)
-            weight = strength * ends * np.exp(-0.5 * d * d)
-            for k in range(3):
-                value = out[y, x, k] + weight * (colour[k] - out[y, x, k]) + 0.5
-                out[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
+    wide = width_of(out.shape[0])
+    x0, x1 = pixels_of(bounds[0], bounds[2], wide)
+    y0, y1 = pixels_of(bounds[1], bounds[3], wide)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            cover = 0.0
+            (first_y, rows_in), (first_x, columns_in) = span_of(y, wide), span_of(x, wide)
+            for sample in np.ndindex(rows_in, columns_in):
+                at_y, at_x = first_y + sample[0], first_x + sample[1]
+                s, v, high, low = place(at_x, at_y, corner, along, length, top, bottom)
+                share = s / length
+                d = (v - 0.5 * (high + low)) / width
+                if share <= 0.0 or share >= 1.0 or abs(d) > 3.0:
+                    continue
+                ends = min(min(share, 1.0 - share) * 8.0, 1.0)
+                part = part_of(at_y, y, wide) * part_of(at_x, x, wide)
+                cover += part * strength * ends * np.exp(-0.5 * d * d)
+            if cover > 0.0:
+                lay(out, y, x, cover, cover * colour[0], cover * colour[1], cover * colour[2])
 
 
 def draw_seam(out: U8, shape: Opening, colour: F64, width_px: float, strength: float) -> None:
-    """A soft line where an opening's edges have met, into `out` [S, S, 4]: lashes, shut lips."""
+    """A soft line where an opening's edges have met, into `out` [n, n, 4]: lashes, shut lips."""
     if strength > 0.01:
         _seam(
             out, shape.bounds, shape.origin, shape.along, shape.length, shape.top, shape.bottom,

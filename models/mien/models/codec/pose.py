@@ -7,6 +7,8 @@ in y and z.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,14 +20,20 @@ PUBLIC_TO_PICTURE = np.array([1.0, -1.0, -1.0])
 
 def rotation_matrix(vector: F32 | F64) -> F64:
     """The rotation of `vector` (axis times radians), [3] → [3, 3] (Rodrigues)."""
-    v = np.asarray(vector, np.float64)
-    angle = float(np.sqrt(v @ v))
+    x, y, z = (float(part) for part in vector)
+    angle = math.sqrt(x * x + y * y + z * z)
     if angle < 1e-9:
         return np.eye(3)
-    x, y, z = v / angle
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    turned = np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
-    return np.asarray(turned)
+    x, y, z = x / angle, y / angle, z / angle
+    sin, cos = math.sin(angle), math.cos(angle)
+    rest = 1.0 - cos
+    return np.array(
+        [
+            [cos + rest * x * x, rest * x * y - sin * z, rest * x * z + sin * y],
+            [rest * x * y + sin * z, cos + rest * y * y, rest * y * z - sin * x],
+            [rest * x * z - sin * y, rest * y * z + sin * x, cos + rest * z * z],
+        ]
+    )
 
 
 def rotation_vector(matrix: F64) -> F64:
@@ -50,9 +58,9 @@ def yaw_pitch_roll(matrix: F64) -> F64:
     Yaw is positive where the face looks to the picture's right, pitch where it looks down, roll
     where its top leans to the picture's left.
     """
-    yaw = np.arcsin(np.clip(-matrix[0, 2], -1.0, 1.0))
-    pitch = np.arctan2(-matrix[1, 2], matrix[2, 2])
-    roll = np.arctan2(matrix[0, 1], matrix[0, 0])
+    yaw = math.asin(min(max(-float(matrix[0, 2]), -1.0), 1.0))
+    pitch = math.atan2(-float(matrix[1, 2]), float(matrix[2, 2]))
+    roll = math.atan2(float(matrix[0, 1]), float(matrix[0, 0]))
     return np.array([yaw, pitch, roll])
 
 

@@ -6,6 +6,7 @@ that close on each other, turns that the portrait can bear. Refuses to know pixe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from mien.models.codec import topology
 from mien.models.codec.basis import FaceBasis, face_basis
+from mien.models.codec.lids import LidSolver
 from mien.models.codec.lips import LipSolver, smoothstep
 from mien.models.codec.pose import F64, picture_rotation, yaw_pitch_roll
+from mien.models.codec.rigid import Rigid
 from mien.models.motion.types import ARKIT_INDEX
 
 F32 = NDArray[np.float32]
@@ -23,7 +26,6 @@ F32 = NDArray[np.float32]
 # The head turns about the top of the spine: below the eyes and behind them, in iod.
 PIVOT_BELOW_EYES, PIVOT_BEHIND_EYES = 1.10, 0.85
 CAMERA_DISTANCE_IOD = 11.0
-NEAREST = 0.3  # of that distance: what would come closer yet grows no more
 EYEBALL_RADIUS_IOD = 0.13
 # Degrees at coefficient 1 (facts of the head model): up, down, in, out.
 GAZE_DEGREES = {"Up": 25.0, "Down": 28.0, "In": 30.0, "Out": 30.0}
@@ -57,33 +59,10 @@ EYES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Rigid:
-    """A head movement in the picture, as a camera at a `distance` before the pivot sees it.
-
-    Points are taken from the picture into space, turned about the pivot and seen again: what comes
-    closer grows, what goes away shrinks. Then the whole is scaled and shifted.
-    """
-
-    turn: F64  # [3, 3] from the portrait's pose, picture axes
-    scale: float
-    pivot: F64  # [3] px
-    shift: F64  # [3] px
-    distance: float  # px of the portrait
-    axis: F64  # [2] px: where the camera's axis meets the picture
-
-    def apply(self, points: F64) -> F64:
-        """Move `points` [N, 3] px; z stays a depth, not a picture's."""
-        spot = self.pivot.copy()
-        spot[:2] -= self.axis
-        away = points - self.pivot
-        away[:, :2] = (points[:, :2] - self.axis) * self._deep(away[:, 2:]) - spot[:2]
-        moved = away @ self.turn.T
-        moved[:, :2] = (moved[:, :2] + spot[:2]) / self._deep(moved[:, 2:]) - spot[:2]
-        return np.asarray(self.scale * moved + self.pivot + self.shift)
-
-    def _deep(self, z: F64) -> F64:
-        return np.maximum(1.0 + z / self.distance, NEAREST)
+_LOOKS = {
+    side: [(f"eyeLook{way}{side}", degrees) for way, degrees in GAZE_DEGREES.items()]
+    for side in ("Left", "Right")
+}
 
 
 @dataclass(frozen=True)
@@ -100,6 +79,17 @@ class Posed:
     iod_px: float  # outer-eye-corner distance in this frame, px
 
 
+def numbers_of(values: F32) -> F32:
+    """`values` as they are, or with 0 for what is no number and what is beyond all bounds."""
+    values = np.asarray(values, np.float32)
+    return values if np.isfinite(values).all() else np.nan_to_num(values)
+
+
+def coefficients_of(dynamics: F32) -> F32:
+    """`dynamics` [52] within 0..1; what is no number is 0."""
+    return np.minimum(np.maximum(numbers_of(dynamics), np.float32(0.0)), np.float32(1.0))
+
+
 def soft_limit(value: float, low: float, high: float) -> float:
     """`value` inside (low, high): unchanged up to the knee, then compressed smoothly."""
     limit = high if value >= 0 else -low
@@ -108,7 +98,7 @@ def soft_limit(value: float, low: float, high: float) -> float:
     if size <= knee:
         return value
     room = limit - knee
-    return float(np.sign(value) * (knee + room * np.tanh((size - knee) / room)))
+    return math.copysign(knee + room * math.tanh((size - knee) / room), value)
 
 
 def own_basis(basis: FaceBasis, shape: F64) -> F32:
@@ -191,6 +181,16 @@ class Rig:
         lids = [i for i, name in enumerate(ARKIT_INDEX) if name.startswith("eye")]
         self.basis[np.ix_(lids, topology.EYES)] = 0.0  # lids are solved, not blended
         self.lips = LipSolver(self.shape, self.basis)
+        self._lids = [
+            LidSolver(self.shape, eye.side, eye.upper, eye.lower, eye.crease, eye.pouch)
+            for eye in EYES
+        ]
+        self._flat_basis = self.basis.reshape(len(self.basis), -1)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps."""
+        return int(self.basis.nbytes)
 
     def to_picture(self, points: F64) -> F64:
         """Head axes in iod → picture px at rest, [N, 3]."""
@@ -215,49 +215,25 @@ class Rig:
 
     def pose(self, dynamics: F32, pose: F32) -> Posed:
         """Pose the face: `dynamics` [52], `pose` [6] public."""
-        c = np.clip(np.nan_to_num(dynamics), 0.0, 1.0).astype(np.float32)
-        moved = np.tensordot(c, self.basis, 1).astype(np.float64)
-        shape = self.shape + moved
+        c, pose = coefficients_of(dynamics), numbers_of(pose)
+        shape = self.shape + (c @ self._flat_basis).reshape(self.shape.shape)
         shut = self.lips.solve(shape, c)
         gaze = np.zeros((2, 2))
         for i, eye in enumerate(EYES):
-            self._lids(shape, eye, c)
+            self._lids[i].solve(shape, c)
             gaze[i] = self._gaze(eye, c)
-        rigid = self.rigid(np.nan_to_num(pose))
+        rigid = self.rigid(pose)
         points = rigid.apply(self.to_picture(shape))
         jaw, side = self.lips.jaw_travel(c)
         iod_px = self.scale * rigid.scale
         return Posed(shape, points, rigid, gaze * self.scale, shut, jaw, side, iod_px)
 
-    def _lids(self, shape: F64, eye: Eye, c: F32) -> None:
-        """Move one eye's lids in `shape`: the upper one does most of a blink, and they meet."""
-
-        def get(stem: str) -> float:
-            return float(c[ARKIT_INDEX[stem + eye.side]])
-
-        blink, squint, cheek = get("eyeBlink"), get("eyeSquint"), get("cheekSquint")
-        wide, up, down = get("eyeWide"), get("eyeLookUp"), get("eyeLookDown")
-        ajar = 1.0 - blink  # what opens an eye does nothing to a shut one; what closes it adds up
-        upper = 0.9 * blink + 0.2 * squint + 0.08 * cheek + 0.55 * down
-        upper -= ajar * (0.10 * wide + 0.12 * up)
-        lower = 0.1 * blink + 0.26 * squint + 0.28 * cheek
-        lower += ajar * (0.06 * up - 0.18 * down - 0.02 * wide)
-        if upper + lower > 1.0:
-            upper, lower = upper / (upper + lower), lower / (upper + lower)
-        top, bottom = self.shape[list(eye.upper)], self.shape[list(eye.lower)]
-        opening = bottom - top
-        above, below = list(eye.upper[1:-1]), list(eye.lower[1:-1])
-        shape[above] = shape[above] + opening[1:-1] * upper
-        shape[below] = shape[below] - opening[1:-1] * lower
-        shape[list(eye.crease)] += opening[1:-1] * 0.35 * upper
-        shape[list(eye.pouch)] -= opening[1:-1] * 0.4 * lower
-
     def _gaze(self, eye: Eye, c: F32) -> F64:
         """Iris shift [2] in iod, picture axes, from the four look coefficients."""
 
-        def degrees(direction: str) -> float:
-            return float(c[ARKIT_INDEX[f"eyeLook{direction}{eye.side}"]]) * GAZE_DEGREES[direction]
-
-        across = eye.outward * (degrees("Out") - degrees("In"))
-        down = degrees("Down") - degrees("Up")
-        return np.asarray(EYEBALL_RADIUS_IOD * np.sin(np.radians([across, down])))
+        up, down, inward, outward = (
+            float(c[ARKIT_INDEX[name]]) * most for name, most in _LOOKS[eye.side]
+        )
+        across = eye.outward * (outward - inward)
+        angles = math.radians(across), math.radians(down - up)
+        return EYEBALL_RADIUS_IOD * np.array([math.sin(angle) for angle in angles])

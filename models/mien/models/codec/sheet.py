@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.codec import topology
@@ -38,11 +39,20 @@ def grid_triangles(columns: int, rows: int) -> I32:
     return np.asarray(np.concatenate([first, second]), np.int32)
 
 
-def _interpolate(landmarks: F64, flat: F64, scale: float) -> F64:
+@njit(cache=True, nogil=True, boundscheck=False)
+def _interpolate(landmarks: F64, flat: F64, scale: float) -> F64:  # pragma: no cover - compiled
     """Depths of `landmarks` [M, 3] at picture positions [N, 2], by inverse distance (Shepard)."""
-    distance = np.linalg.norm(flat[:, None] - landmarks[None, :, :2], axis=-1)
-    weight = 1.0 / (distance + 0.02 * scale) ** 3
-    return np.asarray((weight @ landmarks[:, 2]) / weight.sum(1))
+    out = np.empty(flat.shape[0])
+    for i in range(flat.shape[0]):
+        total, whole = 0.0, 0.0
+        for k in range(landmarks.shape[0]):
+            dx, dy = flat[i, 0] - landmarks[k, 0], flat[i, 1] - landmarks[k, 1]
+            near = np.sqrt(dx * dx + dy * dy) + 0.02 * scale
+            weight = 1.0 / (near * near * near)
+            total += weight * landmarks[k, 2]
+            whole += weight
+        out[i] = total / whole
+    return out
 
 
 def _inside_face(rig: Rig, flat: F64) -> F64:
@@ -66,6 +76,18 @@ def _seen_depth(rig: Rig, flat: F64, relief: Relief, size: int) -> F64:
     return np.asarray(depth + away * (seen - depth))
 
 
+@njit(cache=True, nogil=True, boundscheck=False)
+def _laid_out(
+    nodes: F64, moved: F64, share: F64, step: float, scale: float, points: F32, flow: F32
+) -> None:  # pragma: no cover - compiled
+    for i in range(nodes.shape[0]):
+        for k in range(2):
+            way = share[i] * (moved[i, k] - nodes[i, k])
+            points[i, k] = (nodes[i, k] + way + 0.5) * step - 0.5
+            flow[i, k] = -way * scale
+        points[i, 2] = nodes[i, 2] + share[i] * (moved[i, 2] - nodes[i, 2])
+
+
 class Sheet:
     """The node grid of one character."""
 
@@ -78,7 +100,7 @@ class Sheet:
         self.triangles = grid_triangles(len(line), len(line))
         depth = self._depth(rig, flat) if relief is None else _seen_depth(rig, flat, relief, size)
         self.nodes = np.concatenate([flat, depth[:, None]], 1)
-        self.share = self._share(rig, flat)[:, None]
+        self.share = self._share(rig, flat)  # [N]
 
     @staticmethod
     def _share(rig: Rig, flat: F64) -> F64:
@@ -105,7 +127,13 @@ class Sheet:
         at_neck = smoothstep(v, 0.7, 1.15)
         return np.asarray(depth + at_neck * (neck - depth))
 
-    def move(self, posed: Posed) -> F64:
-        """Nodes [N, 3] px after the head's movement."""
-        moved = posed.rigid.apply(self.nodes)
-        return np.asarray(self.nodes + self.share * (moved - self.nodes))
+    def laid(self, posed: Posed, step: float, scale: float) -> tuple[F32, F32]:
+        """The nodes after the head's movement, for a grid of `step` cells a portrait pixel.
+
+        Returns points [N, 3] in cells and the way back to where they came from [N, 2] px, times
+        `scale`.
+        """
+        points = np.empty(self.nodes.shape, np.float32)
+        flow = np.empty((len(points), 2), np.float32)
+        _laid_out(self.nodes, posed.rigid.apply(self.nodes), self.share, step, scale, points, flow)
+        return points, flow

@@ -84,7 +84,7 @@ class SkinMaps:
         )
         self._maps = np.zeros((self._px * self._px, OUT), np.float32)
         self._maps[:, 2:] = 1.0
-        self._rest = self._mixed(np.zeros(MOTION, np.float32))
+        self._rest = self._mixed(np.zeros((len(VIEWS), MOTION), np.float32))
 
     @property
     def nbytes(self) -> int:
@@ -104,28 +104,32 @@ class SkinMaps:
         `turn` is the head's rotation vector. Either half of the face sees its own side's
         coefficients alone. At rest shifts are 0 and gains 1, to the bit.
         """
-        motion = motion_of(dynamics, turn)
-        mixed = np.zeros((len(self._pixels), OUT), np.float32)
-        for view, half in zip(VIEWS, self._halves, strict=True):
-            mixed[half.where] += half.features @ np.ascontiguousarray(self._matrix(motion[view]).T)
+        matrices = self._matrices(motion_of(dynamics, turn))
+        mixed = np.zeros((OUT, len(self._pixels)), np.float32)
+        for half, matrix in zip(self._halves, matrices, strict=True):
+            _add(mixed, half.where, matrix @ half.features)
         np.tanh(mixed, out=mixed)
-        mixed[:, :2] *= SHIFT_IOD
-        mixed[:, 2:] = np.exp(GAIN * mixed[:, 2:])
+        mixed[:2] *= SHIFT_IOD
+        np.exp(GAIN * mixed[2:], out=mixed[2:])
         maps = self._maps.copy()
-        maps[self._pixels] = mixed
+        _put(maps, self._pixels, mixed)
         return maps.reshape(self._px, self._px, OUT)
 
-    def _matrix(self, motion: F32) -> F32:
-        """What mixes the feature maps, [OUT, F]."""
-        mixed = self._mixed(motion) - self._rest + self._w["direct.weight"] @ motion
-        return np.asarray(mixed.reshape(OUT, -1))
+    def _matrices(self, motion: F32) -> F32:
+        """What mixes the feature maps of the left half and of the right, [2, OUT, F]."""
+        seen = motion[np.array(VIEWS)]
+        mixed = self._mixed(seen) - self._rest + seen @ self._w["direct.weight"].T
+        return np.asarray(mixed.reshape(len(VIEWS), OUT, -1))
 
-    def _mixed(self, motion: F32) -> F32:
-        w, x = self._w, np.concatenate([motion, self._code])
+    def _mixed(self, motions: F32) -> F32:
+        w = self._w
+        x = np.concatenate(
+            [motions, np.broadcast_to(self._code, (len(motions), len(self._code)))], 1
+        )
         for place in (0, 2):
-            x = w[f"mix.{place}.weight"] @ x + w[f"mix.{place}.bias"]
+            x = x @ w[f"mix.{place}.weight"].T + w[f"mix.{place}.bias"]
             x = x / (1.0 + np.exp(-x))
-        return np.asarray(w["mix.4.weight"] @ x + w["mix.4.bias"], np.float32)
+        return np.asarray(x @ w["mix.4.weight"].T + w["mix.4.bias"], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +137,30 @@ class _Half:
     """One half of a face: its pixels among those inside the face, and their features."""
 
     where: NDArray[np.intp]  # [n]
-    features: F32  # [n, F] times how far inside the pixel is, and its share in this half
+    features: F32  # [F, n] times how far inside the pixel is, and its share in this half
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def _add(whole: F32, where: NDArray[np.intp], part: F32) -> None:  # pragma: no cover - compiled
+    """Add `part` [K, n] to the columns `where` [n] of `whole` [K, N]."""
+    for k in range(part.shape[0]):
+        for i in range(where.shape[0]):
+            whole[k, where[i]] += part[k, i]
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def _put(whole: F32, where: NDArray[np.intp], values: F32) -> None:  # pragma: no cover - compiled
+    """Put `values` [K, n] into the rows `where` [n] of `whole` [N, K]."""
+    for i in range(where.shape[0]):
+        for k in range(values.shape[0]):
+            whole[where[i], k] = values[k, i]
 
 
 def _half(features: F32, within: F32, share: F32, pixels: NDArray[np.intp]) -> _Half:
     where = np.flatnonzero(share[pixels] > 0)
     here = pixels[where]
     weighted = features[:, here] * (within[here] * share[here])
-    return _Half(where, np.ascontiguousarray(weighted.T, np.float32))
+    return _Half(where, np.ascontiguousarray(weighted, np.float32))
 
 
 def _doubled(maps: F32) -> F32:
@@ -160,36 +180,3 @@ def _doubled(maps: F32) -> F32:
         shape[axis] *= 2
         maps = both.reshape(shape)
     return np.asarray(maps, np.float32)
-
-
-@njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def lay_on(
-    grid: F32, maps: F32, iod_px: float, x0: int, y0: int, x1: int, y1: int
-) -> None:  # pragma: no cover - compiled
-    """Add maps [S, S, 5] (`SkinMaps.at`) to a flow in place, cells x0..x1 by y0..y1.
-
-    `grid` [h, w, 8]: displacement px, gains of red, green and blue, coverage, and the place in the
-    canonical layout px.
-    """
-    size = maps.shape[0]
-    scale = np.float32(size / CANONICAL_PX)
-    half = np.float32(0.5)
-    for i in range(y0, y1):
-        for j in range(x0, x1):
-            cover = grid[i, j, 5]
-            if cover <= np.float32(0.0):
-                continue
-            x = scale * (grid[i, j, 6] + half) - half
-            y = scale * (grid[i, j, 7] + half) - half
-            x = min(max(x, np.float32(0.0)), np.float32(size - 1.001))
-            y = min(max(y, np.float32(0.0)), np.float32(size - 1.001))
-            a, b = int(y), int(x)
-            p, q = y - np.float32(a), x - np.float32(b)
-            for k in range(5):
-                top = maps[a, b, k] + q * (maps[a, b + 1, k] - maps[a, b, k])
-                low = maps[a + 1, b, k] + q * (maps[a + 1, b + 1, k] - maps[a + 1, b, k])
-                here = top + p * (low - top)
-                if k < 2:
-                    grid[i, j, k] += here * np.float32(iod_px)
-                else:
-                    grid[i, j, k] *= here

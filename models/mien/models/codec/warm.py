@@ -11,7 +11,7 @@ import numpy as np
 
 from mien.models.character import GEOMETRY_PREFIX, PORTRAIT_SIZE_PX, Character, Provenance
 from mien.models.codec.basis import face_basis
-from mien.models.codec.decoder import Decoder
+from mien.models.codec.decoder import SIZES_PX, Decoder
 from mien.models.enrolment.geometry import measure
 from mien.models.enrolment.texture import complete
 from mien.models.motion.types import ARKIT_INDEX, COEFFICIENTS
@@ -41,12 +41,13 @@ def stand_in() -> Character:
 def warm() -> None:
     """Run every kernel once. Takes a second; about half a minute where nothing is compiled yet."""
     dynamics = np.zeros(COEFFICIENTS, np.float32)
-    dynamics[[ARKIT_INDEX["jawOpen"], ARKIT_INDEX["tongueOut"]]] = 0.5
+    moved = ("jawOpen", "tongueOut", "browDownLeft")
+    dynamics[[ARKIT_INDEX[name] for name in moved]] = 0.5
     pose = np.array([0.05, 0.1, 0.05, 0.0, 0.0, 0.0], np.float32)
     decoder = Decoder(stand_in())
     decoder.decode(dynamics, pose)
     dynamics[[ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]] = 1.0
-    decoder.decode(dynamics, pose)
+    decoder.decode(dynamics, pose, size_px=SIZES_PX[0])  # builds a level, too
     known = np.ones((128, 128), np.uint8)
     known[56:72, 56:72] = 0  # enrolment's own kernels
     complete(np.zeros((128, 128, 3), np.float32), known, np.ones_like(known))

@@ -1,17 +1,16 @@
 """Buckets: the few batch sizes that networks are made ready for, and how any batch fits into them.
 
-Knows sizes, padding and masks of lanes. Refuses to know networks and who computes them: a CUDA
+Knows sizes and padding. Refuses to know networks and who computes them: a CUDA
 graph, a TensorRT profile and an OpenVINO request are all made for one fixed size, and what asks
 comes in any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 MOST_LANES = BUCKETS[-1]
@@ -31,31 +30,23 @@ def pieces(lanes: int) -> Iterator[slice]:
         yield slice(start, min(start + MOST_LANES, lanes))
 
 
-def padded(array: Any, bucket: int) -> Any:
-    """`array` [L, ...] as [bucket, ...], lanes that nobody has zero; itself where it fits.
+def cut(array: Any, lanes: Any, axis: int = 0) -> Any:
+    """Some `lanes` (a slice, or their numbers) of an array whose `axis` they are."""
+    return array[(slice(None),) * axis + (lanes,)]
+
+
+def padded(array: Any, bucket: int, axis: int = 0) -> Any:
+    """`array` with `bucket` lanes along `axis`, those that nobody has zero; itself where it fits.
 
     Takes NumPy's arrays and torch's tensors; a tensor stays on its device. Raises ValueError where
     there are more lanes than the bucket has.
     """
-    lanes = len(array)
+    lanes = array.shape[axis]
     if lanes == bucket:
         return array
     if lanes > bucket:
         raise ValueError(f"{lanes} lanes do not fit a bucket of {bucket}")
-    shape = (bucket, *array.shape[1:])
+    shape = (*array.shape[:axis], bucket, *array.shape[axis + 1 :])
     room = array.new_zeros(shape) if hasattr(array, "new_zeros") else np.zeros(shape, array.dtype)
-    room[:lanes] = array
+    room[(slice(None),) * axis + (slice(lanes),)] = array
     return room
-
-
-def taken(inputs: Mapping[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """The lanes of every input [L, ...] that are in `mask` [L], in their order."""
-    lanes = np.flatnonzero(mask)
-    return {name: array[lanes] for name, array in inputs.items()}
-
-
-def put_back(part: Any, mask: NDArray[np.bool_], rest: Any) -> Any:
-    """`rest` [L, ...] with the lanes in `mask` [L] replaced by those of `part`; `rest` is kept."""
-    out = rest.clone() if hasattr(rest, "clone") else rest.copy()
-    out[np.flatnonzero(mask)] = part
-    return out

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.models.engine.buckets import bucket_for, padded, pieces, put_back, taken
+from mien.models.engine.buckets import bucket_for, cut, padded, pieces
 
 F32 = NDArray[np.float32]
 
@@ -28,12 +28,15 @@ class Port:
 
     name: str
     shape: tuple[int, ...]  # without the lanes
-    lanes: bool = True  # its first axis is the lanes; else all lanes share it
+    lanes: bool = True  # every lane has its own; else all share it
+    axis: int = 0  # of the whole shape: the lanes
     kept: bool = False  # who changes it gives another array: the very same one is not copied again
 
     def full(self, bucket: int) -> tuple[int, ...]:
         """Its whole shape for a bucket."""
-        return (bucket, *self.shape) if self.lanes else self.shape
+        if not self.lanes:
+            return self.shape
+        return (*self.shape[: self.axis], bucket, *self.shape[self.axis :])
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,9 @@ class Executor(Protocol):
 
 def run_lanes(executor: Executor, inputs: Mapping[str, F32]) -> dict[str, F32]:
     """Run any number of lanes, in pieces that fit a bucket each; arrays in and out are NumPy's."""
-    own = [port.name for port in executor.ports.inputs if port.lanes]
-    counts = {len(inputs[name]) for name in own if name in inputs}
+    own = {port.name: port.axis for port in executor.ports.inputs if port.lanes}
+    axes = {port.name: port.axis for port in executor.ports.outputs}
+    counts = {inputs[name].shape[axis] for name, axis in own.items() if name in inputs}
     if len(counts) != 1 or not own or 0 in counts:
         raise EngineError(
             f"network '{executor.ports.network}' wants as many lanes of every input, and one at "
@@ -91,11 +95,14 @@ def run_lanes(executor: Executor, inputs: Mapping[str, F32]) -> dict[str, F32]:
     for part in pieces(counts.pop()):
         lanes = part.stop - part.start
         bucket = bucket_for(lanes)
-        fitted = {n: padded(a[part], bucket) if n in own else a for n, a in inputs.items()}
+        fitted = dict(inputs)
+        for name, axis in own.items():
+            fitted[name] = padded(cut(inputs[name], part, axis), bucket, axis)
         executor.ports.check(bucket, fitted)
         for name, value in executor.run(bucket, fitted).items():
-            found[name].append(executor.host(value)[:lanes].copy())
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+            whole = executor.host(value)
+            found[name].append(cut(whole, slice(lanes), axes[name]).copy())
+    return {name: np.concatenate(parts, axes[name]) for name, parts in found.items()}
 
 
 def run_masked(
@@ -105,12 +112,16 @@ def run_masked(
     rest: Mapping[str, F32],
 ) -> dict[str, F32]:
     """Run the lanes in `mask` [L] alone; the others come out as they are in `rest`."""
-    own = {port.name for port in executor.ports.inputs if port.lanes}
     if not mask.any():
         return dict(rest)
-    some = taken({n: a for n, a in inputs.items() if n in own}, mask)
-    found = run_lanes(executor, {**inputs, **some})
-    return {name: put_back(found[name], mask, whole) for name, whole in rest.items()}
+    lanes, some = np.flatnonzero(mask), dict(inputs)
+    for port in (port for port in executor.ports.inputs if port.lanes):
+        some[port.name] = cut(inputs[port.name], lanes, port.axis)
+    found = run_lanes(executor, some)
+    out = {name: whole.copy() for name, whole in rest.items()}
+    for port in executor.ports.outputs:
+        out[port.name][(slice(None),) * port.axis + (lanes,)] = found[port.name]
+    return out
 
 
 def _told(shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -59,9 +59,7 @@ def make_executor(
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     precision = precision or ("f32" if device == "cpu" else "bf16")
-    reference = TorchExecutor(
-        shortened(network.module(), precision), network.ports, device, stream
-    )
+    reference = TorchExecutor(shortened(network.module(), precision), network.ports, device, stream)
     if profile == "torch":
         return reference
     if cache is None:
@@ -92,6 +90,4 @@ def _openvino(network: Network, threads: int, precision: str) -> Executor:
         raise EngineError(
             f"the network '{network.ports.network}' has no OpenVINO form; NumPy runs it on the CPU"
         )
-    return OpenVinoExecutor(
-        network.openvino, network.ports, threads=threads, precision=precision
-    )
+    return OpenVinoExecutor(network.openvino, network.ports, threads=threads, precision=precision)

@@ -26,7 +26,7 @@ def exported(module: nn.Module, ports: Ports) -> bytes:
     """
     example = tuple(torch.zeros(port.full(_EXAMPLE_LANES)) for port in ports.inputs)
     lanes = torch.export.Dim.DYNAMIC
-    open_axes = tuple({0: lanes} if port.lanes else {} for port in ports.inputs)
+    open_axes = tuple({port.axis: lanes} if port.lanes else {} for port in ports.inputs)
     logs = logging.getLogger("torch.onnx"), logging.getLogger("onnxscript")
     levels = [log.level for log in logs]
     try:

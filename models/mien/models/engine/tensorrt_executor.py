@@ -3,8 +3,8 @@
 Knows TensorRT's builder, runtime and contexts, and takes the device's memory from torch. Refuses to
 judge its own numbers: `self_check.Guarded` does, against torch, before any frame is made with it.
 
-NOT RUN by its authors, who had no GPU: TensorRT cannot even be imported without its libraries. It is
-written against the Python API documented for TensorRT 10.12 to 11 (Builder, OnnxParser,
+NOT RUN by its authors, who had no GPU: TensorRT cannot even be imported without its libraries. It
+is written against the Python API documented for TensorRT 10.12 to 11 (Builder, OnnxParser,
 IBuilderConfig, IExecutionContext.execute_async_v3). What can be tested without it is: keys, cache,
 ONNX files, self-check and falling back.
 
@@ -46,7 +46,7 @@ def library() -> Any:
     version = tuple(int(part) for part in tensorrt.__version__.split(".")[:2])
     if version < OLDEST:
         least = ".".join(map(str, OLDEST))
-        raise EngineError(f"TensorRT {tensorrt.__version__} is too old; mien needs {least} or newer")
+        raise EngineError(f"TensorRT {tensorrt.__version__} is too old; it takes {least} or newer")
     return tensorrt
 
 
@@ -79,7 +79,7 @@ def key_for(
 
 
 def build(trt: Any, graph: bytes, ports: Ports, buckets: Sequence[int]) -> bytes:
-    """Build an engine from an ONNX graph (minutes). Raises EngineError with what the parser says."""
+    """Build an engine from an ONNX graph (minutes). Raises EngineError with the parser's words."""
     logger = trt.Logger(trt.Logger.WARNING)
     builder = trt.Builder(logger)
     strongly = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
@@ -130,7 +130,7 @@ class TensorRtExecutor:
             self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise EngineError(f"TensorRT does not take the engine '{key.filename}'; delete it")
-        self.stream = stream or torch.cuda.Stream(self.device)
+        self.stream = stream or torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         self._ready: dict[int, tuple[Any, dict[str, torch.Tensor]]] = {}
 
     def run(self, bucket: int, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class TensorRtExecutor:
             chosen = context.set_optimization_profile_async(profile, self.stream.cuda_stream)
             shaped = [context.set_input_shape(p.name, p.full(bucket)) for p in self.ports.inputs]
             if not chosen or not all(shaped):
-                raise EngineError(f"TensorRT does not take {bucket} lanes of '{self.ports.network}'")
+                raise EngineError(f"TensorRT takes no {bucket} lanes of '{self.ports.network}'")
             outputs = {
                 port.name: torch.empty(port.full(bucket), device=self.device)
                 for port in self.ports.outputs
@@ -177,4 +177,5 @@ class TensorRtExecutor:
     def _tensor(self, value: Any) -> torch.Tensor:
         if not isinstance(value, torch.Tensor):
             value = torch.from_numpy(np.ascontiguousarray(value, np.float32))
-        return value.to(self.device, torch.float32, non_blocking=True).contiguous()
+        tensor: torch.Tensor = value.to(self.device, torch.float32, non_blocking=True)
+        return tensor.contiguous()

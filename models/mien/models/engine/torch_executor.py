@@ -39,11 +39,11 @@ class TorchExecutor:
         `stream`: a torch.cuda.Stream to share with others; None: one of its own.
         """
         self.ports, self.device = ports, torch.device(device)
-        layout = torch.channels_last  # heeded by kernels of convolutions, others have no such axis
-        self._module = module.to(self.device, memory_format=layout).eval().requires_grad_(False)
+        self._module = module.to(self.device).eval().requires_grad_(False)
+        self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.stream, self._pool = stream, None
         if self.device.type == "cuda":
-            self.stream = stream or torch.cuda.Stream(self.device)
+            self.stream = stream or torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
             self._pool = torch.cuda.graph_pool_handle()
         self._graphs: dict[int, _Captured] = {}
 
@@ -81,8 +81,10 @@ class TorchExecutor:
     def _tensor(self, value: Any) -> Tensor:
         if not isinstance(value, Tensor):
             value = torch.from_numpy(np.ascontiguousarray(value, np.float32))
-        value = value.to(self.device, non_blocking=True)
-        return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+        tensor: Tensor = value.to(self.device, non_blocking=True)
+        if tensor.ndim == 4:
+            tensor = tensor.contiguous(memory_format=torch.channels_last)
+        return tensor
 
     def _captured(self, bucket: int, inputs: Mapping[str, Any]) -> _Captured:
         fixed = {name: self._tensor(value).clone() for name, value in inputs.items()}

@@ -91,7 +91,8 @@ def cast_of(members: Mapping[int, Member], device: torch.device) -> Cast:
     return Cast(
         {handle: i for i, handle in enumerate(members)}, every, face,
         meshes([grid.sheet_triangles], [grid.nodes[:, :2]], device), face.triangles.long(),
-        there(always), there(real), there(attributes), stacked([one.source[:, :2] for one in every]),
+        there(always), there(real), there(attributes),
+        stacked([one.source[:, :2] for one in every]),
         stacked([one.nodes for one in every]), stacked([one.share for one in every]),
         there(np.array([[one.folds.depth] for one in every], np.float32)),
         there(np.array([one.rig.scale for one in every], np.float32)),

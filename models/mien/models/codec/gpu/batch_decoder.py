@@ -24,7 +24,7 @@ from torch import Tensor
 from mien.models.character import Character
 from mien.models.codec import harmony
 from mien.models.codec.decoder import FOLDS_BEYOND, FRAME_SIZE_PX
-from mien.models.codec.folds import Folds
+from mien.models.codec.folds import fold_amounts, fold_layout
 from mien.models.codec.frame_networks import mouth_light, skin_mixer, skin_reader
 from mien.models.codec.gpu import layout
 from mien.models.codec.gpu.batch import (
@@ -40,12 +40,13 @@ from mien.models.codec.gpu.batch import (
 from mien.models.codec.gpu.cast import Member, SpritePool, member_of
 from mien.models.codec.gpu.dress import dress
 from mien.models.codec.gpu.frame import draw_frames
-from mien.models.codec.gpu.moment import write_eye, write_face, write_mouth, write_rigid
+from mien.models.codec.gpu.moment import write_eye, write_face, write_mouth
 from mien.models.codec.gpu.pack import pack, slot_of
 from mien.models.codec.gpu.raster import rasterise
 from mien.models.codec.harmony import told_of
 from mien.models.codec.mouth import lip_gap
-from mien.models.codec.rig import NEAREST
+from mien.models.codec.rig import coefficients_of, numbers_of
+from mien.models.codec.rigid import NEAREST
 from mien.models.codec.skin_maps import motion_of
 from mien.models.codec.skin_weights import SkinModel
 from mien.models.engine.buckets import MOST_LANES
@@ -72,10 +73,10 @@ class BatchDecoder:
     """Draws frames of a cast. For one thread at a time."""
 
     def __init__(self, parts: Parts, device: str = "cuda") -> None:
-        """`device`: torch's name of one. Raises EngineError or RuntimeError where it is not there."""
+        """`device`: torch's name of one. Raises EngineError or RuntimeError without it."""
         self.device = torch.device(device)
         on_gpu = self.device.type == "cuda"
-        self.stream: Any = torch.cuda.Stream(self.device) if on_gpu else None
+        self.stream: Any = _stream(self.device) if on_gpu else None
         self._dtype = DTYPES[parts.features or ("bf16" if on_gpu else "f32")]
 
         def executor(network: Any) -> Executor:
@@ -94,7 +95,7 @@ class BatchDecoder:
         self._laid_out: Cast | None = None
         self._batches: dict[tuple[int, ...], Batch] = {}
         self._scratch = Scratch(self.device)
-        pixels, maps = Folds.layout()
+        pixels, maps = fold_layout()
         self._fold_pixels = torch.from_numpy(pixels).to(self.device)
         self._fold_maps = torch.from_numpy(maps).to(self.device)
 
@@ -159,9 +160,8 @@ class BatchDecoder:
     def _pose(self, member: Member, dynamics: F32, pose: F32, to: dict[str, NDArray[Any]]) -> None:
         """All that the processor works out for one actor's frame."""
         size = FRAME_SIZE_PX
-        posed = member.rig.pose(dynamics, pose)
-        face = np.clip(np.nan_to_num(dynamics), 0.0, 1.0).astype(np.float32)
-        turn = np.nan_to_num(pose[:3]).astype(np.float32)
+        face, pose = coefficients_of(dynamics), numbers_of(pose)
+        posed, turn = member.rig.pose(face, pose), pose[:3]
         moved = member.mesh.posed(posed)
         points, numbers = to["points"], to["numbers"]
         points[: len(moved)], points[len(moved) :] = moved, 0.0
@@ -169,14 +169,14 @@ class BatchDecoder:
         to["cells"][0] = SHEET_CELLS if ahead else FOLDED_CELLS
         numbers[layout.SHEET_CELLS] = to["cells"][0]
         write_face(numbers[layout.FACE_AREA :], moved, size)
-        write_rigid(to["rigid"], posed.rigid)
+        to["rigid"][:] = posed.rigid.packed
         for k, eye in enumerate(member.eyes):
             write_eye(numbers[layout.EYES + k * layout.EYE :], eye, posed, size)
         gap = lip_gap(posed, size)
         seen = write_mouth(numbers[layout.MOUTH_AT :], member.mouth, gap, posed, face, size)
         to["addresses"][:] = member.addresses
         to["addresses"][layout.CAVITY :] = self._sprites.addresses(seen)
-        to["folded"][:] = member.folds.amounts(dynamics)
+        to["folded"][:] = fold_amounts(face)
         to["motion"][:] = motion_of(face, turn)
         to["told"][:] = told_of(face, turn, gap, posed.iod_px, member.light)
 
@@ -233,6 +233,10 @@ class BatchDecoder:
             folds = self._fold_maps.shape[1]
             self._batches[handles] = batch_of(self._laid_out, handles, folds, self.device)
         return self._batches[handles]
+
+
+def _stream(device: torch.device) -> Any:
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def _on_grid(points: Tensor, step: Tensor | float) -> Tensor:

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from mien.models.character import Character
 from mien.models.codec.canonical import layout_of, unrolled
-from mien.models.codec.decoder import FRAME_SIZE_PX, FaceMesh, _relief_of
+from mien.models.codec.decoder import FRAME_SIZE_PX, _relief_of
 from mien.models.codec.eyes import EyeLayer, build_eye
+from mien.models.codec.face_mesh import FaceMesh
 from mien.models.codec.folds import Folds
 from mien.models.codec.gpu import layout
 from mien.models.codec.harmony import light_of
@@ -118,7 +119,7 @@ def member_of(
         rig, eyes, mouth, mesh, Folds(skin, seen), light_of(portrait, rig, mouth.tint),
         np.concatenate([mesh.triangles, mesh._edge]), len(mesh.triangles),
         mesh.source.astype(np.float32), places,
-        sheet.nodes.astype(np.float32), sheet.share.astype(np.float32), sheet.triangles,
+        sheet.nodes.astype(np.float32), sheet.share.astype(np.float32)[:, None], sheet.triangles,
         _addresses(layers, eyes, mouth, pixels), pixels,
         _kept(read["features"], device).to(dtype), _kept(read["code"], device),
     )  # fmt: skip
@@ -143,4 +144,3 @@ def _addresses(layers: Any, eyes: tuple[EyeLayer, ...], mouth: Mouth, pixels: Pi
     out[layout.OWN_COLOUR] = pixels.put(mouth.own.colour)
     out[layout.OWN_DEPTH] = pixels.put(mouth.own.depth)
     return out
-

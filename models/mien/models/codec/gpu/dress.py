@@ -1,13 +1,11 @@
 """What skin maps and folds do to a posed face's flow, and how its edges fade, on the device.
 
-The twins are `folds.fold`, `skin_maps.lay_on` and the blur of coverage before `compose.spread`, in
-that order. Cells are [n, n, 8]: displacement px (two), gains (three), coverage, and the place in the
-canonical layout (two); the first of those last two becomes the softened coverage.
+The twin is `dressing.dress_reference`, whose channels lie in planes. Cells here are [n, n, 8]:
+displacement px (two), gains (three), coverage, and the place in the canonical layout (two); the
+first of those last two becomes the softened coverage.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import triton
 import triton.language as tl
@@ -33,7 +31,16 @@ def _spot(at: tl.tensor, size: tl.tensor, scale: tl.tensor) -> tl.tensor:
 
 
 @triton.jit
-def _read(picture: tl.tensor, i: tl.tensor, j: tl.tensor, p: tl.tensor, q: tl.tensor, row: tl.tensor, step: tl.tensor, mask: tl.tensor) -> tl.tensor:
+def _read(
+    picture: tl.tensor,
+    i: tl.tensor,
+    j: tl.tensor,
+    p: tl.tensor,
+    q: tl.tensor,
+    row: tl.tensor,
+    step: tl.tensor,
+    mask: tl.tensor,
+) -> tl.tensor:
     """A picture between four elements; rows are `row` apart, columns `step`."""
     at = picture + i * row + j * step
     a = tl.load(at, mask=mask, other=0.0)
@@ -46,7 +53,13 @@ def _read(picture: tl.tensor, i: tl.tensor, j: tl.tensor, p: tl.tensor, q: tl.te
 
 @triton.jit
 def dress_kernel(
-    grid: tl.tensor, maps: tl.tensor, gains: tl.tensor, iod_px: tl.tensor, size: tl.tensor, map_px: tl.tensor, BLOCK: tl.constexpr
+    grid: tl.tensor,
+    maps: tl.tensor,
+    gains: tl.tensor,
+    iod_px: tl.tensor,
+    size: tl.tensor,
+    map_px: tl.tensor,
+    BLOCK: tl.constexpr,
 ) -> None:
     """A block of cells of one actor's face."""
     actor = tl.program_id(1).to(tl.int64)

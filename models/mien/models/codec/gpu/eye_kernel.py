@@ -31,8 +31,7 @@ LENGTH = tl.constexpr(layout.LENGTH)
 DARK_CORNER, CORNER = tl.constexpr(CORNER_SHADE), tl.constexpr(CORNER_SHARE)
 STEPS, COLUMNS = tl.constexpr(FRINGE_STEPS), tl.constexpr(FRINGE_COLUMNS)
 LID_HIGH, LID_WIDE, FADES_BY, LINE = (
-    tl.constexpr(k)
-    for k in (lidskin.HIGH, lidskin.WIDE, lidskin.FADES_BY, lidskin.LASH_STRENGTH)
+    tl.constexpr(k) for k in (lidskin.HIGH, lidskin.WIDE, lidskin.FADES_BY, lidskin.LASH_STRENGTH)
 )
 LAST_HEIGHT = tl.constexpr(SAMPLES - 1)
 

@@ -1,8 +1,8 @@
 """Whole frames on the device: sheet over plate, face over both, eyes and mouth, in one pass.
 
-Every pixel depends on flows and pictures alone, so one program makes one tile from the background to
-the tongue and writes each pixel once. The twins are what `Decoder.decode` does: `compose.spread`,
-`over`, `over_shaded`, and the openings. Refuses to know where numbers come from (`moment`).
+Every pixel depends on flows and pictures alone, so one program makes one tile from the background
+to the tongue and writes each pixel once. The twins are what `Decoder.decode` does: spreading flows,
+laying layers over each other, and the openings. Refuses to know where numbers come from (`moment`).
 """
 
 from __future__ import annotations

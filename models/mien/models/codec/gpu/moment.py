@@ -12,31 +12,18 @@ from numpy.typing import NDArray
 from mien.models.codec import eyes as eye_rules
 from mien.models.codec import lidskin
 from mien.models.codec import mouth as mouth_rules
-from mien.models.codec.eyes import EyeLayer, inverse_affine, plane_affine, slit_of
+from mien.models.codec.eyes import EyeLayer, slit_of
 from mien.models.codec.gpu import layout
-from mien.models.codec.layers import smoothstep
+from mien.models.codec.lips import ease
 from mien.models.codec.mouth import Mouth, tongue_lift
 from mien.models.codec.openings import Opening
 from mien.models.codec.pose import F64, yaw_pitch_roll
-from mien.models.codec.rig import EYES, Posed, Rigid
+from mien.models.codec.rig import EYES, Posed
 from mien.models.codec.sprites import SpriteSet, sprites, sprites_at
 from mien.models.motion.types import ARKIT_INDEX
 
 F32 = NDArray[np.float32]
-RIGID = 19  # numbers of a head's movement
-
-
-def _ease(value: float, low: float, high: float) -> float:
-    return float(smoothstep(np.array(value), low, high))
-
-
-def write_rigid(row: F32, rigid: Rigid) -> None:
-    """A head's movement [RIGID]: turn, scale, pivot, shift, camera's distance and axis."""
-    row[:9] = rigid.turn.ravel()
-    row[9] = rigid.scale
-    row[10:13], row[13:16] = rigid.pivot, rigid.shift
-    row[16] = rigid.distance
-    row[17:19] = rigid.axis
+RIGID = 19  # numbers of a head's movement, see `Rigid.packed`
 
 
 def write_opening(row: F32, opening: Opening) -> None:
@@ -56,8 +43,8 @@ def write_eye(row: F32, layer: EyeLayer, posed: Posed, size: int) -> None:
     look = posed.gaze_px[EYES.index(layer.eye)]
     away = float(np.hypot(*look)) * posed.rigid.scale / posed.iod_px
     clean = max(
-        _ease(away, eye_rules.CLEAN_FROM_IOD, eye_rules.CLEAN_BY_IOD),
-        _ease(opened - 1.0, eye_rules.WIDE_FROM, eye_rules.WIDE_BY),
+        ease(away, eye_rules.CLEAN_FROM_IOD, eye_rules.CLEAN_BY_IOD),
+        ease(opened - 1.0, eye_rules.WIDE_FROM, eye_rules.WIDE_BY),
     )
     shade = max(
         eye_rules.LID_SHADE * min(max(1.0 - opened, 0.0), 1.0), eye_rules.CLEAN_SHADE * clean
@@ -65,17 +52,17 @@ def write_eye(row: F32, layer: EyeLayer, posed: Posed, size: int) -> None:
     write_opening(row[layout.SLIT :], slit)
     row[layout.EYE_WIDE], row[layout.EYE_HIGH] = layer.white.shape[1], layer.white.shape[0]
     row[layout.EYE_X], row[layout.EYE_Y] = layer.origin
-    back = inverse_affine(plane_affine(layer.plane, posed, layer.middle))
+    back = posed.rigid.way_back(layer.plane, layer.middle)
     row[layout.BACK : layout.BACK + 6] = back.ravel()
     row[layout.LOOK_X], row[layout.LOOK_Y] = look
     row[layout.SHADE], row[layout.SHADE_PX] = shade, 0.3 * layer.rest_height
     row[layout.HANG] = eye_rules.LASHES_HANG_IOD * posed.iod_px
     row[layout.CLEAN] = clean
     row[layout.LASH : layout.LASH + 3] = layer.lash
-    shut = _ease(1.0 - opened, eye_rules.LASH_FROM, 1.0)
+    shut = ease(1.0 - opened, eye_rules.LASH_FROM, 1.0)
     row[layout.LASH_WIDTH] = eye_rules.LASH_WIDTH_IOD * posed.iod_px
     row[layout.LASH_STRENGTH] = eye_rules.LASH_STRENGTH * shut
-    amount = _ease(1.0 - opened, lidskin.DRAWN_FROM, lidskin.DRAWN_BY)
+    amount = ease(1.0 - opened, lidskin.DRAWN_FROM, lidskin.DRAWN_BY)
     write_opening(row[layout.LID :], lidskin.lid_of(posed, layer.eye, size))
     if amount <= 0.0:
         row[layout.LID + layout.X0 : layout.LID + layout.Y1 + 1] = 0.0
@@ -103,7 +90,7 @@ def write_mouth(
     row[layout.SPRITE_WIDE], row[layout.SPRITE_HIGH] = high_wide[1], high_wide[0]
     row[layout.OWN_WIDE], row[layout.OWN_HIGH] = own.depth.shape[1], own.depth.shape[0]
     row[layout.OWN_X], row[layout.OWN_Y] = own.origin
-    own_back = inverse_affine(plane_affine(own.plane, posed, own.middle))
+    own_back = posed.rigid.way_back(own.plane, own.middle)
     row[layout.OWN_BACK : layout.OWN_BACK + 6] = own_back.ravel()
     row[layout.OWN_KEEP] = mouth._own_share(widest, posed)
     row[layout.TINT : layout.TINT + 3] = _tint(mouth, widest)
@@ -120,7 +107,7 @@ def write_mouth(
 
 
 def _tint(mouth: Mouth, widest: float) -> F64:
-    dim = _ease(widest, 0.0, mouth_rules.NARROW_IS_DARK_IOD)
+    dim = ease(widest, 0.0, mouth_rules.NARROW_IS_DARK_IOD)
     beside_own = mouth_rules.DARKEST_BESIDE_OWN - mouth_rules.DARKEST
     darkest = mouth_rules.DARKEST + mouth.teeth * beside_own
     return np.asarray(mouth.tint * (darkest + (1.0 - darkest) * dim))
@@ -137,7 +124,7 @@ def _write_tongue(row: F32, gap: Opening, jaw: F64, out_by: float, size: int) ->
     x0, y0, x1, y1 = gap.bounds
     reach = int(0.5 * gap.length) + 8
     row[area] = max(x0 - 4, 0), max(y0 - 4, 0), min(x1 + 4, size), min(y1 + reach, size)
-    row[layout.TONGUE_STRENGTH] = _ease(amount, 0.0, 0.3)
+    row[layout.TONGUE_STRENGTH] = ease(amount, 0.0, 0.3)
     row[layout.TONGUE_JAW] = jaw[0]
     row[layout.TONGUE_JAW + 1] = jaw[1] + (1.0 - amount) * mouth_rules.TONGUE_REACH_PX
 
@@ -146,4 +133,3 @@ def write_face(row: F32, points: F64, size: int) -> None:
     """The area of a frame [4] that a face with vertices `points` [V, 2 or more] px touches."""
     row[:2] = np.clip(np.floor(points[:, :2].min(0)) - 2, 0, size)
     row[2:4] = np.clip(np.ceil(points[:, :2].max(0)) + 3, 0, size)
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from mien.models.codec import mouth
+from mien.models.codec import mouth_inside
 from mien.models.codec.gpu import layout
 from mien.models.codec.gpu.openings import affine, covered, draw_seam, place, within
 from mien.models.codec.gpu.sampling import byte, four, held, laid
@@ -34,8 +34,8 @@ CAVITY, TONGUE_REST, LOWER, UPPER, TONGUE_OUT, OWN_COLOUR, OWN_DEPTH = (
         layout.OWN_COLOUR, layout.OWN_DEPTH,
     )
 )  # fmt: skip
-DEEP_R, DEEP_G, DEEP_B = (tl.constexpr(level) for level in mouth.DEPTH)
-ROOF, FLOOR = tl.constexpr(mouth.ROOF_LIT), tl.constexpr(mouth.FLOOR_LIT)
+DEEP_R, DEEP_G, DEEP_B = (tl.constexpr(level) for level in mouth_inside.DEPTH)
+ROOF, FLOOR = tl.constexpr(mouth_inside.ROOF_LIT), tl.constexpr(mouth_inside.FLOOR_LIT)
 GAIN_ROWS, GAIN_COLUMNS = tl.constexpr(ROWS), tl.constexpr(COLUMNS)
 
 
@@ -176,7 +176,11 @@ def _tongue(
         _sprite(addresses, TONGUE_OUT), wide, tall, cx, jy, 1.0, cover > 0.0, r / tint_r,
         g / tint_g, b / tint_b, 1.0, 1.0, 1.0,
     )  # fmt: skip
-    return laid(red * tint_r, cover, r), laid(green * tint_g, cover, g), laid(blue * tint_b, cover, b)
+    return (
+        laid(red * tint_r, cover, r),
+        laid(green * tint_g, cover, g),
+        laid(blue * tint_b, cover, b),
+    )
 
 
 @triton.jit

@@ -1,10 +1,10 @@
 """Triangles with attributes into small grids, many actors at once: `rasteriser` on the device.
 
-The twin is `rasteriser.rasterise_reference`, with its rules: a cell is covered where its centre lies
-in a triangle (with its tolerance), the nearest triangle is kept, and of equally near ones the first.
-One program makes one tile of one actor's grid: it goes over the triangles in chunks, passes by
-chunks whose boxes all lie elsewhere, and keeps depth and number of the nearest as one integer, whose
-minimum does not depend on any order. So the outcome is the same every time, without atomics.
+The twin is `rasteriser.rasterise_reference`, with its rules: a cell is covered where its centre
+lies in a triangle (with its tolerance), the nearest triangle is kept, and of equally near ones the
+first. One program makes one tile of one actor's grid: it goes over the triangles in chunks, passes
+by chunks whose boxes all lie elsewhere, and keeps depth and number of the nearest as one integer,
+whose minimum does not depend on any order. So the outcome is the same every time, without atomics.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ TOLERANCE = tl.constexpr(1e-4)  # `rasteriser.EDGE_TOLERANCE`
 FAR = tl.constexpr(1e9)
 NOTHING = tl.constexpr((1 << 63) - 1)
 MARGIN = tl.constexpr(0.6)  # cells that a triangle may reach beyond its corners, by the tolerance
-TILE, CHUNK = 16, 16
-INTERPRETED_TILE, INTERPRETED_CHUNK = 64, 64  # the interpreter pays for programs, not for numbers
+TILE, CHUNK = 16, 8  # with chunks of 16 a thread takes 254 registers on sm_90, with 8 half as many
+INTERPRETED_TILE, INTERPRETED_CHUNK = 64, 128  # the interpreter pays for programs, not for numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,9 @@ def _corners(triangles: tl.tensor, t: tl.tensor) -> tl.tensor:
 
 @triton.jit
 def rasterise_kernel(
-    points: tl.tensor, attributes: tl.tensor, triangles: tl.tensor, order: tl.tensor, mesh: tl.tensor, seen: tl.tensor, cells: tl.tensor,
-    out: tl.tensor, depth: tl.tensor, vertices: tl.tensor, count: tl.tensor, stride: tl.tensor,
+    points: tl.tensor, attributes: tl.tensor, triangles: tl.tensor, order: tl.tensor,
+    mesh: tl.tensor, seen: tl.tensor, cells: tl.tensor, out: tl.tensor, depth: tl.tensor,
+    vertices: tl.tensor, count: tl.tensor, stride: tl.tensor,
     CHANNELS: tl.constexpr, TILE: tl.constexpr, CHUNK: tl.constexpr,
 ) -> None:  # fmt: skip
     """One tile of one actor's grid; see the module."""

@@ -1,8 +1,8 @@
 """Reading pictures between their pixels, and laying one colour on another: parts of frame kernels.
 
-The twins are `compose.Sampler`, `compose.over_reference`, `compose.over_shaded_reference` and the
-blending of `eyes` and `mouth`. Colours are float32 that hold whole numbers 0..255: every layer is
-rounded to 8 bits as the twins round it.
+The twins are `warping.fetched` and what `draw_sheet_reference` and `draw_face_reference` lay, and
+the blending of `eyes` and `mouth`. Colours are float32 that hold whole numbers 0..255: every layer
+is rounded to 8 bits as the twins round it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-STEPS = tl.constexpr(32)  # a position's steps within a pixel, as in OpenCV's remap
+STEPS = tl.constexpr(256)  # a position's steps within a pixel, as in `texels`
 BEYOND = tl.constexpr(16)  # px outside a picture, where its edge is seen all the same
-EDGE_FROM, EDGE_RANGE = tl.constexpr(0.4), tl.constexpr(0.85 - 0.4)  # `compose.EDGE_FROM`, `EDGE_TO`
+EDGE_FROM, EDGE_RANGE = (
+    tl.constexpr(0.4),
+    tl.constexpr(0.85 - 0.4),
+)  # `compose.EDGE_FROM`, `EDGE_TO`
 LEAST_COVER = tl.constexpr(1e-3)
 
 
@@ -57,9 +60,12 @@ def fetched(
     alpha = byte(a, 24) * wa + byte(b, 24) * wb + byte(c, 24) * wc + byte(d, 24) * wd
     half = STEPS * STEPS // 2
     whole = STEPS * STEPS
-    return (red + half) // whole, (green + half) // whole, (blue + half) // whole, (
-        alpha + half
-    ) // whole
+    return (
+        (red + half) // whole,
+        (green + half) // whole,
+        (blue + half) // whole,
+        (alpha + half) // whole,
+    )
 
 
 @triton.jit

@@ -66,6 +66,6 @@ class Upload:
         """Copy what was written, on the current stream; returns the device's sections."""
         self._device.copy_(self._hosts[self._turn], non_blocking=True)
         if self._on_gpu:
-            self._sent[self._turn] = torch.cuda.Event()
+            self._sent[self._turn] = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._sent[self._turn].record()
         return self.device

@@ -1,10 +1,9 @@
 """Both networks as OpenVINO graphs, built node by node from the weights.
 
 Knows operators and shapes; needs no torch and no model converter. The number of lanes stays open,
-all else is fixed. A block takes the transformer in two graphs: what its steps share (`given_graph`:
-sound, wishes, and what every layer sees of the past), and a single step (`step_graph`), which takes
-the noise level as data. So any number of lanes and steps runs on the same two graphs, and a lane
-comes out the same to the last bit whoever is beside it.
+all else is fixed. A block takes the transformer in three graphs: what every layer sees of the
+newest frames (`memory_graph`), what its steps share (`given_graph`: sound and wishes), and a single
+step (`step_graph`), which takes the noise level as data: any number of steps runs on the same.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from mien.models.motion.diffusion.guidance import reach_of
 from mien.models.motion.diffusion.quiet_openvino import op, ov
+from mien.models.motion.diffusion.rings import kept_counts, tap_counts
 from mien.models.motion.diffusion.shapes import CONDITIONS, LEVELS, SLICE
 from mien.models.motion.diffusion.tokens import TOKEN
 from mien.models.motion.diffusion.weights import MotionModel
@@ -74,94 +73,118 @@ def _normed(x: ov.Node) -> ov.Node:
 
 
 def _gelu(x: ov.Node) -> ov.Node:
-    return op.gelu(x, "TANH")
+    """By tanh, in pieces.
+
+    As a single node it would be fused into the matrix product before it, and OpenVINO computes
+    products with something fused to them by another kernel, at half the speed.
+    """
+    root = float(np.sqrt(2 / np.pi))
+    cubic = op.add(op.multiply(op.multiply(x, x), constant(0.044715 * root)), constant(root))
+    return op.multiply(
+        op.multiply(x, constant(0.5)), op.add(op.tanh(op.multiply(x, cubic)), constant(1.0))
+    )
 
 
 def encoder_graph(model: MotionModel, slices: int) -> ov.Model:
-    """slices [L, S, SLICE] and memory [L, memory_slices, W] to features [L, S, F] and memory."""
+    """slices [L, S, SLICE] and recalled [R, L, W] to features [L, S, F] and what to keep [N, L, W].
+
+    See `MotionRuntime.encode`. Time leads and lanes follow, so that rows that lie together in time
+    lie together in memory, and joining or cutting them copies nothing.
+    """
     shape, w = model.about.encoder, Weights(model.part("encoder"))
     heard = _input("slices", ANY, slices, SLICE)
-    memory = _input("memory", ANY, shape.memory_slices, shape.width)
-    past = op.variadic_split(memory, _sizes([1]), _sizes([2 * d for d in shape.dilations]))
-    x, after = w.linear("enter", heard), []
-    for i, reach in enumerate(shape.dilations):
+    counts = [n for both in tap_counts(shape, slices) for n in both]
+    recalled = _input("recalled", sum(counts), ANY, shape.width)
+    past = op.variadic_split(recalled, _sizes([0]), _sizes(counts)).outputs()
+    x, after = w.linear("enter", op.transpose(heard, _sizes([1, 0, 2]))), []
+    for i, kept in enumerate(kept_counts(shape, slices)):
         y = _affine(w, f"blocks.{i}.norm", _normed(x))
-        y = op.concat([past.output(i), y], 1)
-        taps = op.concat([_part(y, 1, k * reach, k * reach + slices) for k in range(3)], 2)
-        taps = _gelu(w.linear(f"blocks.{i}.taps", taps))
+        taps = [_filled(past[k], y, slices - counts[k]) for k in (2 * i, 2 * i + 1)]
+        taps = _gelu(w.linear(f"blocks.{i}.taps", op.concat([*taps, y], 2)))
         x = op.add(x, w.linear(f"blocks.{i}.mix", taps))
-        after.append(_part(y, 1, slices, slices + 2 * reach))
+        after.append(_part(y, 0, slices - kept, slices))
     features = op.tanh(w.linear("leave", _affine(w, "norm", _normed(x))))
-    return ov.Model([op.result(features), op.result(op.concat(after, 1))], [heard, memory], "ears")
+    features = op.transpose(features, _sizes([1, 0, 2]))
+    kept = op.result(op.concat(after, 0))
+    return ov.Model([op.result(features), kept], [heard, recalled], "ears")
+
+
+def _filled(old: Any, new: Any, missing: int) -> Any:
+    """What is remembered, and the first `missing` rows of what is new."""
+    return op.concat([old, _part(new, 0, 0, missing)], 0) if missing else old
 
 
 def _affine(w: Weights, name: str, x: ov.Node) -> ov.Node:
     return op.add(op.multiply(x, w[name + ".weight"]), w[name + ".bias"])
 
 
+def memory_graph(model: MotionModel, frames: int) -> ov.Model:
+    """history [L, T + 2, TOKEN] of T `frames` to keys and values; see `MotionRuntime.remember`."""
+    shape, arrays = model.about.transformer, model.part("transformer")
+    past = np.concatenate([arrays[f"layers.{i}.past.weight"] for i in range(shape.layers)])
+    w = Weights(arrays | {"past.weight": past})
+    parts, heads, _, size = shape.seen_of_a_lane
+    history = _input("history", ANY, frames + 2, TOKEN)
+    near = op.concat([_part(history, 1, k, k + frames) for k in range(3)], 2)
+    known = w.linear("remember.2", _gelu(w.linear("remember.0", near)))
+    rows = _reshaped(w.linear("past", known), ANY, frames, parts, heads, size)
+    return ov.Model([op.result(rows)], [history], "memory")
+
+
 def given_graph(model: MotionModel, variants: int) -> ov.Model:
     """What the steps of a block share; inputs by their names in `BlockInput`.
 
-    Gives what is added to the noisy tokens [L, V, b, W], what of the newest token is carried over
-    [L, 1, TOKEN], and key and value of each layer in turn, [L, heads, history_frames, W / heads].
+    Gives what is added to the noisy tokens [L, V, b, W], and what of the newest token is carried
+    over [L, 1, TOKEN].
     """
     shape, w = model.about.transformer, Weights(model.part("transformer"))
-    b, width, frames = shape.block_frames, shape.width, shape.history_frames
-    history = _input("history", ANY, frames + 2, TOKEN)
+    b, width = shape.block_frames, shape.width
+    newest = _input("newest", ANY, 2, TOKEN)
     heard = _input("heard", ANY, variants, shape.heard_slices, shape.features + LEVELS)
     wishes = _input("wishes", ANY, variants, b, CONDITIONS)
-    near = op.concat([_part(history, 1, k, k + frames) for k in range(3)], 2)
-    past = w.linear("remember.2", _gelu(w.linear("remember.0", near)))
-    seen: list[Any] = []
-    for i in range(shape.layers):
-        seen += _heads(w.linear(f"layers.{i}.past", past), frames, shape.heads, 2)
-    newest = _reshaped(_part(history, 1, frames, frames + 2), ANY, 1, 2 * TOKEN)
     width_heard = shape.heard_slices * (shape.features + LEVELS)
     sound = w.linear("hear", _reshaped(heard, ANY, variants, width_heard))
     wish = w.linear("wish.2", op.swish(w.linear("wish.0", wishes)))
-    given = op.add(_reshaped(sound, ANY, variants, b, width), wish)
-    given = op.add(given, _reshaped(w.linear("before", newest), ANY, 1, 1, width))
+    before = w.linear("before", _reshaped(newest, ANY, 1, 1, 2 * TOKEN))
+    given = op.add(op.add(_reshaped(sound, ANY, variants, b, width), wish), before)
     given = op.add(given, w["place"])
-    carried = op.multiply(_part(newest, 2, TOKEN, 2 * TOKEN), w["carry"])
-    return ov.Model(
-        [op.result(node) for node in (given, carried, *seen)], [history, heard, wishes], "given"
-    )
+    carried = op.multiply(_part(newest, 1, 1, 2), w["carry"])
+    return ov.Model([op.result(given), op.result(carried)], [newest, heard, wishes], "given")
 
 
 def step_graph(model: MotionModel, variants: int) -> ov.Model:
     """One step: `noisy` [L, b, TOKEN] at noise level `now` [1] to where `left` [1] of it is left.
 
-    `given`, `carried` and `seen0`, `seen1`, ... are as `given_graph` gives them, `steer`
-    [layers, 6, W] as `steering`, `mix` [V] as in `BlockInput`.
+    `given` and `carried` are as `given_graph` gives them, `seen0`, `seen1`, ... [L, heads, M,
+    W / heads], `reach` and `mix` as in `BlockInput`, `steer` [layers, 6, W] as `steering`.
     """
     shape, w = model.about.transformer, Weights(model.part("transformer"))
     b, width, heads = shape.block_frames, shape.width, shape.heads
     noisy = _input("noisy", ANY, b, TOKEN)
     given = _input("given", ANY, variants, b, width)
     carried = _input("carried", ANY, 1, TOKEN)
-    seen = [
-        _input(f"seen{i}", ANY, heads, shape.history_frames, width // heads)
-        for i in range(2 * shape.layers)
-    ]
+    parts, *of_a_lane = shape.seen_of_a_lane
+    seen = [_input(f"seen{i}", ANY, *of_a_lane) for i in range(parts)]
+    rows = variants * b
+    reach = _input("reach", ANY, heads, rows, shape.history_frames + rows)
     steer = _input("steer", shape.layers, 6, width)
     now, left, mix = _input("now", 1), _input("left", 1), _input("mix", variants)
-    rows = op.variadic_split(
+    steers = op.variadic_split(
         _reshaped(steer, 1, 6 * shape.layers, width), _sizes([1]), _sizes([1] * 6 * shape.layers)
     ).outputs()
-    reach = constant(reach_of(w.arrays["reach"], variants))
 
     x = op.add(given, _reshaped(w.linear("enter", noisy), ANY, 1, b, width))
-    x = _reshaped(x, ANY, variants * b, width)
+    x = _reshaped(x, ANY, rows, width)
     for i in range(shape.layers):
         past = (seen[2 * i], seen[2 * i + 1])
-        x = _layer(w, f"layers.{i}.", x, past, rows[6 * i : 6 * i + 6], reach, heads)
+        x = _layer(w, f"layers.{i}.", x, past, steers[6 * i : 6 * i + 6], reach, heads)
     out = _reshaped(w.linear("leave", _normed(x)), ANY, variants, b, TOKEN)
     out = op.reduce_sum(op.multiply(out, _reshaped(mix, 1, variants, 1, 1)), _sizes([1]), False)
     out = op.add(out, carried)
     if model.about.objective == "flow":
         out = op.subtract(noisy, op.multiply(out, now))
     out = op.add(out, op.multiply(op.subtract(noisy, out), left))
-    inputs = [noisy, given, carried, *seen, steer, left, mix]
+    inputs = [noisy, given, carried, *seen, reach, steer, left, mix]
     inputs += [now] if model.about.objective == "flow" else []
     return ov.Model([op.result(out)], inputs, "step")
 
@@ -184,9 +207,12 @@ def _layer(
     y = _steered(x, scale_a, shift_a)
     query, key, value = _heads(w.linear(name + "query", y), count, heads, 3)
     query = op.multiply(query, constant((width // heads) ** -0.5))
-    keys, values = op.concat([far_key, key], 2), op.concat([far_value, value], 2)
-    chance = op.softmax(op.add(op.matmul(query, keys, False, True), reach), 3)
-    seen = op.matmul(chance, values, False, False)
+    # The past is not joined with the block: copying it would cost more than attending to it.
+    scores = [op.matmul(query, keys, False, True) for keys in (far_key, key)]
+    chance = op.softmax(op.add(op.concat(scores, 3), reach), 3)
+    sizes = _sizes([_size(far_key, 2), count])
+    far, near = op.variadic_split(chance, _sizes([3]), sizes).outputs()
+    seen = op.add(op.matmul(far, far_value, False, False), op.matmul(near, value, False, False))
     seen = _reshaped(op.transpose(seen, _sizes([0, 2, 1, 3])), ANY, count, width)
     x = op.add(x, op.multiply(w.linear(name + "out", seen), gate_a))
     y = _gelu(w.linear(name + "up", _steered(x, scale_b, shift_b)))

@@ -44,6 +44,19 @@ def variants(guidance: Guidance, heard: F32, wishes: F32) -> tuple[F32, F32]:
     return np.stack(sounds, 1), np.stack(asked, 1)
 
 
+def turned(reach: F32) -> F32:
+    """Return the biases [heads, N, M + N] for every place of the oldest frame in a ring of M.
+
+    The first axis of [M, heads, N, M + N] is that place: the past stands in a ring, not in order.
+    """
+    past = reach.shape[2] - reach.shape[1]
+    slots = np.arange(past)
+    order = (slots - slots[:, None]) % past  # [M, M]: how old what stands in each slot is
+    far = reach[..., :past][..., order].transpose(2, 0, 1, 3)
+    near = np.broadcast_to(reach[..., past:], (past, *reach[..., past:].shape))
+    return np.concatenate([far, near], axis=-1)
+
+
 def reach_of(reach: F32, count: int) -> F32:
     """Return attention biases [heads, V * b, M + V * b] of `count` variants.
 

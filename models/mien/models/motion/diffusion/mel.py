@@ -45,16 +45,30 @@ def _window() -> F32:
     return np.hanning(WINDOW_SAMPLES).astype(np.float32)
 
 
+@cache
+def _part_weights() -> F32:
+    """The bands of real and imaginary parts in turn, [2 * 257, BANDS]."""
+    return band_weights().repeat(2, axis=0)
+
+
 def log_mel(sound: F32) -> F32:
     """Return natural-log mel power, [..., frames, BANDS], of [..., HISTORY_SAMPLES + n * 160].
 
     Frame k ends with sample `HISTORY_SAMPLES + (k + 1) * 160`: nothing later is heard.
     """
     emphasised = sound[..., 1:] - _PRE_EMPHASIS * sound[..., :-1]
-    windows = np.lib.stride_tricks.sliding_window_view(emphasised, WINDOW_SAMPLES, axis=-1)
-    spectrum = np.fft.rfft(windows[..., ::MEL_HOP_SAMPLES, :] * _window(), _FFT)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    return np.asarray(np.log(power @ band_weights() + _FLOOR), np.float32)
+    frames = (emphasised.shape[-1] - WINDOW_SAMPLES) // MEL_HOP_SAMPLES + 1
+    *lanes, step = emphasised.strides
+    windows = np.lib.stride_tricks.as_strided(
+        emphasised,
+        (*emphasised.shape[:-1], frames, WINDOW_SAMPLES),
+        (*lanes, MEL_HOP_SAMPLES * step, step),
+        writeable=False,
+    )
+    spectrum = np.fft.rfft(windows * _window(), _FFT)
+    parts = spectrum.view(np.float64).astype(np.float32)  # real and imaginary, in turn
+    parts *= parts
+    return np.asarray(np.log(parts @ _part_weights() + _FLOOR), np.float32)
 
 
 def whole_log_mel(sound: F32) -> F32:

@@ -35,6 +35,7 @@ __all__ = [
 
 
 DROPOUT = 0.1  # in training only
+Seen = list[tuple[Tensor, ...]]  # key and value of the past, [B, heads, M, W / heads], a layer
 
 
 class HeardBlock(nn.Module):
@@ -52,9 +53,14 @@ class HeardBlock(nn.Module):
         y = torch.cat([past, self.norm(x)], dim=1)
         slices, reach = x.shape[1], self.dilation
         taps = [y[:, i * reach : i * reach + slices] for i in range(3)]
-        heard = functional.gelu(self.taps(torch.cat(taps, dim=-1)), approximate="tanh")
-        x = x + self.mix(functional.dropout(heard, DROPOUT, self.training))
-        return x, y[:, slices:]
+        return self.added(x, *taps), y[:, slices:]
+
+    def added(self, x: Tensor, far: Tensor, near: Tensor, here: Tensor) -> Tensor:
+        """Return `x` with what is heard two dilations back, one, and here, all of one shape."""
+        heard = self.taps(torch.cat([far, near, here], dim=-1))
+        heard = functional.gelu(heard, approximate="tanh")
+        out: Tensor = x + self.mix(functional.dropout(heard, DROPOUT, self.training))
+        return out
 
 
 class SpeechEncoder(nn.Module):
@@ -96,28 +102,22 @@ class MotionLayer(nn.Module):
         self.up = nn.Linear(width, 4 * width)
         self.down = nn.Linear(4 * width, width)
 
-    def forward(self, x: Tensor, past: Tensor, steer: Tensor, bias: Tensor) -> Tensor:
-        """`x` [B, N, W], `past` [B, M, W], `steer` [B, 6, W], `bias` [heads, N, M + N]."""
-        return self.moved(x, *self.seen(past), steer + self.steer, bias)
+    def seen(self, past: Tensor) -> tuple[Tensor, ...]:
+        """Return key and value [B, heads, M, W / heads] of the `past` [B, M, W]."""
+        return self._split(self.past(past), 2)
 
-    def seen(self, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Key and value [B, heads, M, W / heads] of a past [B, M, W]: all steps share them."""
-        key, value = self._split(self.past(past), 2)
-        return key, value
-
-    def moved(
-        self, x: Tensor, past_key: Tensor, past_value: Tensor, steer: Tensor, bias: Tensor
-    ) -> Tensor:
-        """`forward`, with the past as `seen` and `steer` [B or 1, 6, W] whole."""
-        steer = steer[:, :, None]
+    def forward(self, x: Tensor, past: tuple[Tensor, ...], steer: Tensor, bias: Tensor) -> Tensor:
+        """`x` [B, N, W], `past` from `seen`, `steer` [B, 6, W], `bias` [(B,) heads, N, M + N]."""
+        steer = (steer + self.steer)[:, :, None]
         shift_a, scale_a, gate_a, shift_b, scale_b, gate_b = steer.unbind(1)
         y = _normed(x) * (1 + scale_a) + shift_a
         query, key, value = self._split(self.query(y), 3)
+        past_key, past_value = past
         seen = functional.scaled_dot_product_attention(
             query,
             torch.cat([past_key, key], dim=2),
             torch.cat([past_value, value], dim=2),
-            attn_mask=bias[None].to(query.dtype),
+            attn_mask=bias.expand(len(x), *bias.shape[-3:]).to(query.dtype),
         )
         x = x + gate_a * self.out(seen.transpose(1, 2).flatten(2))
         y = _normed(x) * (1 + scale_b) + shift_b
@@ -171,39 +171,33 @@ class MotionTransformer(nn.Module):
             wishes[:, None], self.reach,
         )[:, 0]  # fmt: skip
 
-    def remembered(self, history: Tensor) -> Tensor:
-        """Return memory [B, M, W] of tokens [B, M + 2, TOKEN]: each frame with the two before."""
+    def remembered(self, history: Tensor) -> Seen:
+        """Return what each layer sees, key and value [B, heads, M, W / heads].
+
+        Of tokens [B, M + 2, TOKEN]: each frame with the two before.
+        """
         near = torch.cat([history[:, :-2], history[:, 1:-1], history[:, 2:]], dim=-1)
-        out: Tensor = self.remember(near)
-        return out
+        past = self.remember(near)
+        return [layer.seen(past) for layer in self.layers]  # type: ignore[operator]
 
     def denoise(
-        self, noisy: Tensor, time: Tensor, past: Tensor, newest: Tensor, heard: Tensor,
+        self, noisy: Tensor, time: Tensor, past: Seen, newest: Tensor, heard: Tensor,
         wishes: Tensor, reach: Tensor,
     ) -> Tensor:  # fmt: skip
         """N blocks of every stream at once, as training does; `forward` with N = 1.
 
-        `noisy` [B, N, b, TOKEN], `time` [B], `past` [B, M, W] from `remembered`, `newest`
+        `noisy` [B, N, b, TOKEN], `time` [B], `past` from `remembered`, `newest`
         [B, N, 2 * TOKEN], `heard` [B, N, S, F + LEVELS], `wishes` [B, N, b, CONDITIONS], `reach`
         [heads, N * b, M + N * b] added to the attention. Returns x0 [B, N, b, TOKEN].
         """
         steer = self.clock(clock_face(time)).unflatten(-1, (6, -1))
-        x = (self.enter(noisy) + self.given(newest, heard, wishes)).flatten(1, 2)  # [B, N * b, W]
-        for layer in self.layers:
-            x = layer(x, past, steer, reach)
-        change = self.changed(x).unflatten(1, noisy.shape[1:3])
-        out: Tensor = change + self.carry * newest[:, :, None, -TOKEN:]
-        return out
-
-    def given(self, newest: Tensor, heard: Tensor, wishes: Tensor) -> Tensor:
-        """What is added to the noisy tokens of every step, [B, N, b, W]; see `denoise`."""
         sound = self.hear(heard.flatten(-2)).unflatten(-1, (-1, self.shape.width))
-        out: Tensor = self.before(newest)[:, :, None] + sound + self.wish(wishes) + self.place
-        return out
-
-    def changed(self, x: Tensor) -> Tensor:
-        """What the last layer's output [B, N * b, W] says of tokens, [B, N * b, TOKEN]."""
-        out: Tensor = self.leave(_normed(x))
+        x = self.enter(noisy) + self.before(newest)[:, :, None] + sound + self.wish(wishes)
+        x = (x + self.place).flatten(1, 2)  # [B, N * b, W]
+        for layer, seen in zip(self.layers, past, strict=True):
+            x = layer(x, seen, steer, reach)
+        change = self.leave(_normed(x)).unflatten(1, noisy.shape[1:3])
+        out: Tensor = change + self.carry * newest[:, :, None, -TOKEN:]
         return out
 
 

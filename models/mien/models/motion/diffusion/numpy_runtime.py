@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mien.models.motion.diffusion.guidance import reach_of
+from mien.models.motion.diffusion.rings import Picked, kept_counts, tap_counts
 from mien.models.motion.diffusion.runtime import BlockInput
 from mien.models.motion.diffusion.sampler import Lips, Times
 from mien.models.motion.diffusion.tokens import TOKEN
@@ -69,21 +69,38 @@ class NumpyRuntime:
         self._ears = model.part("encoder")
         self._mover = model.part("transformer")
 
-    def encode(self, slices: F32, memory: F32) -> tuple[F32, F32]:
+    def batches(self, most: int) -> list[int]:
+        """See `MotionRuntime.batches`: any number is as good as another."""
+        del most
+        return [1]
+
+    def encode(self, slices: F32, recalled: Picked) -> tuple[F32, F32]:
         """See `MotionRuntime.encode`."""
-        w, count = self._ears, slices.shape[1]
-        x = linear(w, "enter", slices)
-        after, at = [], 0
-        for i, reach in enumerate(self.model.about.encoder.dilations):
+        w, shape, count = self._ears, self.model.about.encoder, slices.shape[1]
+        taps = tap_counts(shape, count)
+        past = np.split(recalled.array(), np.cumsum([n for both in taps for n in both])[:-1])
+        x = linear(w, "enter", slices).swapaxes(0, 1)  # [S, L, W]
+        after = []
+        for i, kept in enumerate(kept_counts(shape, count)):
             norm = f"blocks.{i}.norm."
             y = normed(x) * w[norm + "weight"] + w[norm + "bias"]
-            y = np.concatenate([memory[:, at : at + 2 * reach], y], axis=1)
-            at += 2 * reach
-            taps = np.concatenate([y[:, k * reach : k * reach + count] for k in range(3)], axis=-1)
-            x = x + linear(w, f"blocks.{i}.mix", gelu(linear(w, f"blocks.{i}.taps", taps)))
-            after.append(y[:, count:])
+            far, near = (
+                np.concatenate([old, y[: count - len(old)]]) for old in past[2 * i : 2 * i + 2]
+            )
+            heard = gelu(linear(w, f"blocks.{i}.taps", np.concatenate([far, near, y], axis=-1)))
+            x = x + linear(w, f"blocks.{i}.mix", heard)
+            after.append(y[count - kept :])
         x = normed(x) * w["norm.weight"] + w["norm.bias"]
-        return np.tanh(linear(w, "leave", x)), np.concatenate(after, axis=1)
+        return np.tanh(linear(w, "leave", x)).swapaxes(0, 1), np.concatenate(after)
+
+    def remember(self, history: F32) -> F32:
+        """See `MotionRuntime.remember`."""
+        w, shape = self._mover, self.model.about.transformer
+        near = np.concatenate([history[:, :-2], history[:, 1:-1], history[:, 2:]], axis=-1)
+        past = linear(w, "remember.2", gelu(linear(w, "remember.0", near)))
+        layers = [linear(w, f"layers.{i}.past", past) for i in range(shape.layers)]
+        parts, heads, _, size = shape.seen_of_a_lane
+        return np.concatenate(layers, axis=-1).reshape(*past.shape[:2], parts, heads, size)
 
     def sample(self, block: BlockInput, times: Times) -> F32:
         """See `MotionRuntime.sample`."""
@@ -97,31 +114,28 @@ class NumpyRuntime:
         """Return x0 [L, b, TOKEN] as guided, of `noisy` [L, b, TOKEN] at noise level `time`."""
         w, shape = self._mover, self.model.about.transformer
         lanes, count = block.heard.shape[:2]
-        history, newest = block.history, block.history[:, None, -2:].reshape(lanes, 1, 1, -1)
-        near = np.concatenate([history[:, :-2], history[:, 1:-1], history[:, 2:]], axis=-1)
-        past = linear(w, "remember.2", gelu(linear(w, "remember.0", near)))
+        newest = block.newest.reshape(lanes, 1, 1, -1)
         sound = linear(w, "hear", block.heard.reshape(lanes, count, -1))
         sound = sound.reshape(lanes, count, shape.block_frames, shape.width)
         wish = linear(w, "wish.2", silu(linear(w, "wish.0", block.wishes)))
         x = linear(w, "enter", noisy)[:, None] + linear(w, "before", newest) + sound + wish
         x = (x + w["place"]).reshape(lanes, -1, shape.width)
-        reach = reach_of(w["reach"], count)
+        seen = block.seen.array()
         for i, steer in enumerate(steering(self.model, time)):
-            x = self._layer(f"layers.{i}.", x, past, steer, reach)
+            past = seen[2 * i], seen[2 * i + 1]
+            x = self._layer(f"layers.{i}.", x, past, steer, block.reach)
         change = linear(w, "leave", normed(x)).reshape(lanes, count, shape.block_frames, TOKEN)
         out = change + w["carry"] * newest[..., -TOKEN:]
         if self.model.about.objective == "flow":
             out = noisy[:, None] - np.float32(time) * out
         return np.asarray(np.einsum("v,lvbt->lbt", block.mix, out), np.float32)
 
-    def _layer(self, name: str, x: F32, past: F32, steer: F32, reach: F32) -> F32:
+    def _layer(self, name: str, x: F32, past: tuple[F32, F32], steer: F32, reach: F32) -> F32:
         w = self._mover
         shift_a, scale_a, gate_a, shift_b, scale_b, gate_b = steer
         y = normed(x) * (1 + scale_a) + shift_a
         query, key, value = self._split(linear(w, name + "query", y), 3)
-        past_key, past_value = self._split(linear(w, name + "past", past), 2)
-        keys = np.concatenate([past_key, key], axis=2)
-        values = np.concatenate([past_value, value], axis=2)
+        keys, values = (np.concatenate(p, axis=2) for p in zip(past, (key, value), strict=True))
         scores = query @ keys.swapaxes(-1, -2) / np.float32(np.sqrt(query.shape[-1]))
         seen = softmax(scores + reach) @ values  # [L, heads, N, W / heads]
         x = x + gate_a * linear(w, name + "out", seen.swapaxes(1, 2).reshape(x.shape))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
+from mien.models.motion.diffusion.rings import Picked
 from mien.models.motion.diffusion.sampler import Times
 from mien.models.motion.diffusion.weights import MotionModel
 from mien.models.motion.source import MotionSourceError
@@ -27,7 +28,9 @@ class BlockInput:
     """
 
     noise: F32  # [L, b, TOKEN]
-    history: F32  # [L, history_frames + 2, TOKEN]
+    newest: F32  # [L, 2, TOKEN] the last frames before the block
+    seen: Picked  # [2 * layers, L, heads, M, W / heads] keys and values of the past, in any order
+    reach: F32  # [L, heads, V * b, M + V * b] added to the attention, in the order of `seen`
     heard: F32  # [L, V, S, F + LEVELS]
     wishes: F32  # [L, V, b, CONDITIONS]
     mix: F32  # [V] how much each variant counts
@@ -39,11 +42,20 @@ class MotionRuntime(Protocol):
     name: str
     model: MotionModel
 
-    def encode(self, slices: F32, memory: F32) -> tuple[F32, F32]:
-        """Return features [L, S, F] of scaled `slices` [L, S, SLICE], and the memory after them.
+    def batches(self, most: int) -> list[int]:
+        """Return the sizes of batches to try before up to `most` lanes come in earnest."""
 
-        `memory` [L, memory_slices, W] is what every block remembers, one after another; zero
+    def encode(self, slices: F32, recalled: Picked) -> tuple[F32, F32]:
+        """Return features [L, S, F] of scaled `slices` [L, S, SLICE], and what to keep of them.
+
+        `recalled` [R, L, W] and what is to be kept [N, L, W] are as `EncoderRings` has them; zero
         where nothing was heard yet.
+        """
+
+    def remember(self, history: F32) -> F32:
+        """Return key and value of each layer in turn, [L, T, 2 * layers, heads, W / heads].
+
+        Of the frames `history` [L, T + 2, TOKEN], each with the two before it.
         """
 
     def sample(self, block: BlockInput, times: Times) -> F32:

@@ -47,3 +47,8 @@ class TransformerShape:
     def heard_slices(self) -> int:
         """How many slices of sound a block sees."""
         return self.heard_frames * SLICES_PER_FRAME
+
+    @property
+    def seen_of_a_lane(self) -> tuple[int, int, int, int]:
+        """The shape of what every layer sees of the past: key and value of each layer in turn."""
+        return 2 * self.layers, self.heads, self.history_frames, self.width // self.heads

@@ -1,19 +1,25 @@
-"""The networks of motion cut as engines take them: hearing, what a block's steps share, one step.
+"""The networks of motion cut as engines take them: hearing, remembering, and denoising.
 
-Knows which part of the transformer runs when, as `graph` does for OpenVINO. Refuses to know
+Knows which part of the networks runs when, as `graph` does for OpenVINO. Refuses to know
 architectures (`network` does). Imports torch, so it is itself imported only where torch is asked
 for.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from mien.models.motion.diffusion.guidance import reach_of
-from mien.models.motion.diffusion.network import MotionTransformer, SpeechEncoder
+from mien.models.motion.diffusion.network import (
+    HeardBlock,
+    MotionLayer,
+    MotionTransformer,
+    SpeechEncoder,
+)
+from mien.models.motion.diffusion.rings import kept_counts, tap_counts
 from mien.models.motion.diffusion.tokens import TOKEN
 from mien.models.motion.diffusion.weights import MotionModel
 from mien.models.motion.types import F32
@@ -26,38 +32,64 @@ def _with_weights(network: Network, tensors: dict[str, F32]) -> Network:
     return network.eval().requires_grad_(False)
 
 
+def _transformer(model: MotionModel) -> MotionTransformer:
+    return _with_weights(MotionTransformer(model.about.transformer), model.part("transformer"))
+
+
 class Hearing(nn.Module):
     """`encoder_graph` in torch."""
 
+    def __init__(self, model: MotionModel, slices: int) -> None:
+        super().__init__()
+        shape = model.about.encoder
+        self.encoder = _with_weights(SpeechEncoder(shape), model.part("encoder"))
+        self._taps = [n for both in tap_counts(shape, slices) for n in both]
+        self._kept, self._slices = kept_counts(shape, slices), slices
+
+    def forward(self, slices: Tensor, recalled: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [L, S, F] of slices [L, S, SLICE] and recalled [R, L, W]; what to keep."""
+        network, past = self.encoder, torch.split(recalled, self._taps)
+        x = network.enter(slices).transpose(0, 1)  # [S, L, W]
+        after = []
+        for i, kept in enumerate(self._kept):
+            block = cast(HeardBlock, network.blocks[i])
+            y = block.norm(x)
+            taps = zip(past[2 * i : 2 * i + 2], self._taps[2 * i : 2 * i + 2], strict=True)
+            far, near = (torch.cat([old, y[: self._slices - count]]) for old, count in taps)
+            x = block.added(x, far, near, y)
+            after.append(y[self._slices - kept :])
+        features = torch.tanh(network.leave(network.norm(x)))
+        return features.transpose(0, 1), torch.cat(after)
+
+
+class Remembering(nn.Module):
+    """`memory_graph` in torch."""
+
     def __init__(self, model: MotionModel) -> None:
         super().__init__()
-        encoder = SpeechEncoder(model.about.encoder)
-        self.encoder = _with_weights(encoder, model.part("encoder"))
-        self._sizes = [2 * reach for reach in model.about.encoder.dilations]
+        self.transformer = _transformer(model)
 
-    def forward(self, slices: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [L, S, F] of slices [L, S, SLICE], and the memory [L, memory_slices, W] after."""
-        features, after = self.encoder(slices, list(torch.split(memory, self._sizes, dim=1)))
-        return features, torch.cat(after, dim=1)
+    def forward(self, history: Tensor) -> Tensor:
+        """Keys and values [L, T, 2 * layers, heads, W / heads] of history [L, T + 2, TOKEN]."""
+        seen = [part for layer in self.transformer.remembered(history) for part in layer]
+        return torch.stack(seen, 1).permute(0, 3, 1, 2, 4).contiguous()
 
 
 class Given(nn.Module):
     """`given_graph` in torch."""
 
-    def __init__(self, model: MotionModel, variants: int) -> None:
+    def __init__(self, model: MotionModel) -> None:
         super().__init__()
-        transformer = MotionTransformer(model.about.transformer)
-        self.transformer = _with_weights(transformer, model.part("transformer"))
-        self._variants = variants
+        self.transformer = _transformer(model)
 
-    def forward(self, history: Tensor, heard: Tensor, wishes: Tensor) -> tuple[Tensor, ...]:
-        """What is added to noisy tokens, what is carried over, key and value of each layer."""
-        network = self.transformer
-        newest = history[:, None, -2:].flatten(2)  # [L, 1, 2 * TOKEN]
-        given = network.given(newest.expand(-1, self._variants, -1), heard, wishes)
-        past = network.remembered(history)
-        seen = [one for layer in network.layers for one in layer.seen(past)]  # type: ignore[operator]
-        return given, network.carry * newest[..., -TOKEN:], *seen
+    def forward(self, newest: Tensor, heard: Tensor, wishes: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to noisy tokens [L, V, b, W], and what is carried over [L, 1, TOKEN]."""
+        network, shape = self.transformer, self.transformer.shape
+        sound = network.hear(heard.flatten(-2))
+        sound = sound.reshape(*sound.shape[:2], shape.block_frames, shape.width)
+        before = network.before(newest.flatten(1))[:, None, None]
+        given = before + sound + network.wish(wishes) + network.place
+        return given, network.carry * newest[:, -1:]
 
 
 class Step(nn.Module):
@@ -65,22 +97,22 @@ class Step(nn.Module):
 
     def __init__(self, model: MotionModel, variants: int) -> None:
         super().__init__()
-        transformer = MotionTransformer(model.about.transformer)
-        self.transformer = _with_weights(transformer, model.part("transformer"))
+        self.transformer = _transformer(model)
         self._variants, self._flow = variants, model.about.objective == "flow"
-        reach = reach_of(model.part("transformer")["reach"], variants)
-        self.register_buffer("reach", torch.from_numpy(reach))
 
     def forward(self, noisy: Tensor, given: Tensor, carried: Tensor, *rest: Tensor) -> Tensor:
-        """One step; `rest`: key and value of each layer, steer, left, mix, and now."""
+        """One step; `rest`: key and value of each layer, reach, steer, left, mix, and now."""
         layers = self.transformer.layers
-        seen, (steer, left, mix, *now) = rest[: 2 * len(layers)], rest[2 * len(layers) :]
+        seen, (reach, steer, left, mix, *now) = rest[: 2 * len(layers)], rest[2 * len(layers) :]
         x = (given + self.transformer.enter(noisy)[:, None]).flatten(1, 2)  # [L, V * b, W]
-        for i, layer in enumerate(layers):
-            past = seen[2 * i], seen[2 * i + 1]
-            x = layer.moved(x, *past, steer[i][None], self.reach)  # type: ignore[operator]
-        out = self.transformer.changed(x).unflatten(1, (self._variants, -1))
+        for i, module in enumerate(layers):
+            layer = cast(MotionLayer, module)
+            own = (steer[i] - layer.steer)[None]  # a layer adds its own, which `steering` has added
+            x = layer(x, (seen[2 * i], seen[2 * i + 1]), own, reach)
+        out = self.transformer.leave(functional.layer_norm(x, x.shape[-1:]))
+        out = out.reshape(len(out), self._variants, -1, TOKEN)
         out = (out * mix[:, None, None]).sum(1) + carried
         if self._flow:
             out = noisy - now[0] * out
-        return out + left * (noisy - out)
+        moved: Tensor = out + left * (noisy - out)
+        return moved

@@ -7,13 +7,19 @@ imported only where that runtime is asked for.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mien.models.motion.diffusion.guidance import reach_of
-from mien.models.motion.diffusion.network import MotionTransformer, SpeechEncoder
+from mien.models.motion.diffusion.network import (
+    HeardBlock,
+    MotionTransformer,
+    Seen,
+    SpeechEncoder,
+)
+from mien.models.motion.diffusion.rings import Picked, kept_counts, tap_counts
 from mien.models.motion.diffusion.runtime import BlockInput
 from mien.models.motion.diffusion.sampler import Lips, Times
 from mien.models.motion.diffusion.weights import MotionModel
@@ -37,24 +43,46 @@ class TorchRuntime:
             state = {k: torch.from_numpy(v.copy()) for k, v in model.part(name).items()}
             network.load_state_dict(state)
             network.to(self._device).eval().requires_grad_(False)
-        self._sizes = [2 * reach for reach in model.about.encoder.dilations]
+
+    def batches(self, most: int) -> list[int]:
+        """See `MotionRuntime.batches`: any number is as good as another."""
+        del most
+        return [1]
 
     @torch.no_grad()
-    def encode(self, slices: F32, memory: F32) -> tuple[F32, F32]:
+    def encode(self, slices: F32, recalled: Picked) -> tuple[F32, F32]:
         """See `MotionRuntime.encode`."""
-        past = list(torch.split(self._tensor(memory), self._sizes, dim=1))
-        features, after = self._encoder(self._tensor(slices), past)
-        return _array(features), _array(torch.cat(after, dim=1))
+        network, count = self._encoder, slices.shape[1]
+        taps = [n for both in tap_counts(network.shape, count) for n in both]
+        past = torch.split(self._tensor(recalled.array()), taps)
+        x = network.enter(self._tensor(slices)).transpose(0, 1)  # [S, L, W]
+        after = []
+        for i, kept in enumerate(kept_counts(network.shape, count)):
+            block = cast(HeardBlock, network.blocks[i])
+            y = block.norm(x)
+            far, near = (torch.cat([old, y[: count - len(old)]]) for old in past[2 * i : 2 * i + 2])
+            x = block.added(x, far, near, y)
+            after.append(y[count - kept :])
+        features = torch.tanh(network.leave(network.norm(x)))
+        return _array(features.transpose(0, 1)), _array(torch.cat(after))
+
+    @torch.no_grad()
+    def remember(self, history: F32) -> F32:
+        """See `MotionRuntime.remember`."""
+        network = self._transformer
+        layers = network.remembered(self._tensor(history))
+        seen = torch.stack([part for layer in layers for part in layer])  # [2 * layers, L, heads, T
+        return _array(seen.permute(1, 3, 0, 2, 4))
 
     @torch.no_grad()
     def sample(self, block: BlockInput, times: Times) -> F32:
         """See `MotionRuntime.sample`."""
         network, count = self._transformer, block.heard.shape[1]
-        history, heard, wishes = map(self._tensor, (block.history, block.heard, block.wishes))
+        heard, wishes, reach = map(self._tensor, (block.heard, block.wishes, block.reach))
         mix = self._tensor(block.mix)[:, None, None]
-        reach = self._tensor(reach_of(_array(network.reach), count))
-        past = network.remembered(history)
-        newest = history[:, None, -2:].flatten(2).expand(-1, count, -1)
+        seen = self._tensor(block.seen.array())
+        past: Seen = list(zip(seen[0::2], seen[1::2], strict=True))
+        newest = self._tensor(block.newest)[:, None].flatten(2).expand(-1, count, -1)
         x = self._tensor(block.noise)
         lips = Lips(x.clone())
         for now, then in pairwise(times):

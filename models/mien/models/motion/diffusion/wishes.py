@@ -7,6 +7,9 @@ say which of them are given. Refuses to know what the network makes of them. `Co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
+
 import numpy as np
 
 from mien.models.motion.types import EMOTIONS, F32, Controls
@@ -28,16 +31,29 @@ def columns_of(condition: str) -> list[int]:
     return [*range(CONDITIONS)[values[condition]], FLAG_COLUMNS[condition]]
 
 
+def finite(x: F32, otherwise: float = 0.0) -> F32:
+    """Return `x` with `otherwise` wherever it is not finite."""
+    return np.where(np.isfinite(x), x, np.float32(otherwise))
+
+
+def stacked(controls: Sequence[Controls]) -> Controls:
+    """Return the controls of L lanes as one, every array with the lane first."""
+    count = len(controls)
+    parts = {
+        field.name: np.concatenate([getattr(wish, field.name) for wish in controls])
+        for field in fields(Controls)
+    }
+    return Controls(**{name: p.reshape(count, -1, *p.shape[1:]) for name, p in parts.items()})
+
+
 def wish_vector(controls: Controls) -> F32:
-    """Return the conditions [T, CONDITIONS] of controls of T frames, all three given.
+    """Return the conditions [..., T, CONDITIONS] of controls of T frames, all three given.
 
     What is not finite counts as no wish; the rest is held to what a portrait can do.
     """
-    out = np.ones((len(controls), CONDITIONS), np.float32)
-    gaze = np.nan_to_num(controls.gaze_rad, nan=0.0, posinf=0.0, neginf=0.0)
-    distance = np.nan_to_num(controls.distance, nan=1.0, posinf=1.0, neginf=1.0)
-    emotion = np.nan_to_num(controls.emotion, nan=0.0, posinf=0.0, neginf=0.0)
-    out[:, GAZE_COLUMNS] = GAZE_GAIN * np.clip(gaze, -_FARTHEST_GAZE_RAD, _FARTHEST_GAZE_RAD)
-    out[:, 2] = DISTANCE_GAIN * (np.clip(distance, NEAREST, FARTHEST) - 1.0)
-    out[:, EMOTION_COLUMNS] = np.clip(emotion, 0.0, 1.0)
+    out = np.ones((*controls.distance.shape, CONDITIONS), np.float32)
+    gaze, distance = finite(controls.gaze_rad), finite(controls.distance, 1.0)
+    out[..., GAZE_COLUMNS] = GAZE_GAIN * np.clip(gaze, -_FARTHEST_GAZE_RAD, _FARTHEST_GAZE_RAD)
+    out[..., 2] = DISTANCE_GAIN * (np.clip(distance, NEAREST, FARTHEST) - 1.0)
+    out[..., EMOTION_COLUMNS] = np.clip(finite(controls.emotion), 0.0, 1.0)
     return out
