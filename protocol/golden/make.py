@@ -157,7 +157,13 @@ def replies() -> dict[str, pb.Reply]:
             uptime_us=5_000_000,
             actors=[
                 pb.ActorStats(
-                    actor_id=7, character_name="Hero", fps=25.0, frames=125, latency_p95_ms=8.5
+                    actor_id=7,
+                    character_name="Hero",
+                    fps=25.0,
+                    frames=125,
+                    latency_p95_ms=8.5,
+                    ring_kind=pb.RING_KIND_POSIX,
+                    ring_reason="the client's wish",
                 )
             ],
             cpu_fraction=0.25,
@@ -210,6 +216,27 @@ def replies() -> dict[str, pb.Reply]:
                 cores=2,
             ),
         ),
+        "actor_spawned_cuda": pb.ActorSpawned(
+            actor_id=9,
+            ring=pb.RingInfo(
+                kind=pb.RING_KIND_CUDA_IPC,
+                name="/mien-0123abcd-9-89abcdef",
+                slots=2,
+                width_px=512,
+                height_px=512,
+                epoch=1_790_000_000_000_000,
+                size_bytes=Geometry(2, on_device=True).size_bytes,
+                cuda=pb.CudaRing(
+                    memory_handle=bytes(range(64)),
+                    event_handles=[bytes(range(64, 128)), bytes(range(128, 192))],
+                    gpu_uuid="GPU-01234567-89ab-cdef-0123-456789abcdef",
+                    generation=1,
+                    slot_bytes=Geometry(2).slot_bytes,
+                    grace_ms=2000,
+                ),
+                reason="the client's wish",
+            ),
+        ),
     }
     made = {}
     for number, (name, body) in enumerate(bodies.items(), 1):
@@ -249,6 +276,7 @@ def ring_parts() -> dict[str, tuple[bytes, dict[str, object]]]:
     running = Header(
         **{**vars(running), "latest_frame_id": 77, "latest_slot": 2, "closed": 1},
     )
+    on_device = Header.of(Geometry(2, on_device=True), 1_790_000_000_000_000, 1, 4711)
     entry = SlotEntry(
         sequence=154, frame_id=77, line_id=9, pts_us=-40_000, flags=1 | 8, written_us=123_456_789
     )
@@ -258,6 +286,7 @@ def ring_parts() -> dict[str, tuple[bytes, dict[str, object]]]:
     )  # fmt: skip
     return {
         "ring_header": (pack_header(fresh), vars(fresh)),
+        "ring_header_on_device": (pack_header(on_device), vars(on_device)),
         "ring_header_closed": (pack_header(running), vars(running)),
         "ring_slot_entry": (pack_entry(entry), vars(entry)),
         "ring_slot_entry_small": (pack_entry(small), vars(small)),

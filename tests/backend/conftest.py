@@ -15,6 +15,8 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # helpers are imported by name, as the daemon's process does
 
+from cuda_pair import Pair  # noqa: E402
+
 from mien.protocol.client import Client  # noqa: E402
 from mien.protocol.rundir import read_endpoints  # noqa: E402
 
@@ -97,3 +99,14 @@ def daemon(start_daemon):
 def client(daemon):
     with Client.connect(daemon.run_dir, name="test") as client:
         yield client
+
+
+@pytest.fixture
+def pair(monkeypatch):
+    """Two processes with a ring on a GPU between them; nothing undefined, nothing left."""
+    made = Pair(monkeypatch)
+    yield made
+    made.leave()
+    assert made.machine.undefined == []
+    if made.producer.alive:
+        assert made.producer.left() == {}

@@ -101,6 +101,9 @@ class TinyModels:
         limits = (-0.5, 0.5, -0.5, 0.5, -0.5, 0.5)
         return LoadedCharacter(name, b"png", hashlib.sha256(data).digest(), 0, limits, name)
 
+    def prepare(self, character):
+        pass
+
     def decoder(self, character, size_px):
         return TinyDecoder(character.body, size_px)
 

@@ -33,7 +33,7 @@ from mien.protocol.ring_layout import (
     pack_header,
     unpack_header,
 )
-from mien.protocol.ring_memory import entry_offset
+from mien.protocol.ring_memory import entry_offset, slot_pixels
 from mien.protocol.wire import FrameFlag
 
 WRITER = Path(__file__).with_name("ring_writer_process.py")
@@ -338,7 +338,11 @@ def test_a_ring_of_another_epoch_is_not_opened(writer):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no file behind it on Windows")
 def test_a_reader_cannot_write(reader):
-    fd = reader._memory.view._fd
+    with pytest.raises(TypeError):
+        reader._memory._shared.view[0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        reader._pixels._slots[0][0, 0, 0] = 1
+    fd = reader._memory._shared._fd
     with pytest.raises(OSError):
         os.pwrite(fd, b"x", 0)
     with pytest.raises(OSError):
@@ -362,6 +366,18 @@ def test_rows_may_be_padded(name):
         assert pixels.shape == (16, 30, 4) and pixels.flags.c_contiguous
         assert (pixels == np.arange(16)[:, None, None]).all()
         reader.close()
+
+
+def test_a_header_with_its_pixels_on_a_device_needs_no_room_for_them():
+    geometry = Geometry(4, 32, 16, on_device=True)
+    header = Header.of(geometry, 5, 1, 1)
+    assert geometry.size_bytes == 8192
+    assert unpack_header(pack_header(header), 8192) == header
+    with pytest.raises(RingError):
+        unpack_header(pack_header(header), 8191)
+    lying = Header(**(vars(header) | {"size_bytes": SMALL.size_bytes}))
+    with pytest.raises(RingError):
+        unpack_header(pack_header(lying), SMALL.size_bytes)
 
 
 @pytest.mark.parametrize("sizes", [(1, 64, 64), (65, 64, 64), (4, 15, 64), (4, 64, 5000)])
@@ -391,7 +407,7 @@ def test_a_small_frame_lies_in_the_upper_left_under_the_rings_stride(writer, rea
     writer.begin()[:] = 9
     writer.begin(16, 16)[:] = 1
     writer.commit(line_id=0, pts_us=0, flags=FrameFlag.IDLE)
-    slot = writer._memory.slot(writer.header, 0)
+    slot = slot_pixels(writer._memory.segment.view, writer.header, 0)
     assert (slot[:, :16] == 1).all() and (slot[:, 16:] == 9).all()
 
 

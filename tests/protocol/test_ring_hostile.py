@@ -89,7 +89,7 @@ def test_a_ring_cut_off_under_its_writer_is_an_error_and_no_signal(writer):
 
 @linux
 def test_touching_a_cut_off_mapping_would_have_been_a_signal(name):
-    # The reason why readers read through the file: shown in a process that may die of it.
+    # The reason why both sides look first: shown in a process that may die of it.
     code = f"""
 import mmap, os
 from mien.protocol import shm

@@ -278,6 +278,8 @@ class Casting:
         """The session holds the character; the same file twice is one in memory."""
         character_id = character.sha256.hex()[:16]
         shared = self._loaded.setdefault(character_id, character)
+        if shared is character:  # nobody waits for it: enrolments may come first
+            self._workshop.slow.put(lambda: self._models.prepare(character))
         session.characters[character_id] = shared
         return character_id
 

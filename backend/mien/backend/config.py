@@ -45,10 +45,10 @@ class PlanConfig:
     next_rung_us: int = 500_000  # until the one after
     hasty_us: int = 5_000_000  # who goes down again within this was too eager
     most_patience_us: int = 60_000_000
-    many_missed: float = 0.05  # pictures of a second, late or not drawn: give way
+    many_missed: float = 0.1  # pictures of a second, late or not drawn: give way
     few_missed: float = 0.01  # … and of one in which trust grows again
     least_shown: int = 20
-    least_trust: float = 0.15
+    least_trust: float = 0.35  # below, lateness is hardly our own doing
     trust_falls: float = 0.9
     trust_grows: float = 0.03  # a second
     yields_us: int = 80_000  # how much later the less important count as due

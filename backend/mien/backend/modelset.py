@@ -74,6 +74,9 @@ class ModelSet(Protocol):
     def load(self, source: Path | bytes) -> LoadedCharacter:
         """A character from its file; raises CharacterFileInvalidError."""
 
+    def prepare(self, character: LoadedCharacter) -> None:
+        """Does in advance what the first picture of each size would have to wait for."""
+
     def decoder(self, character: LoadedCharacter, size_px: int) -> Decoder:
         """A decoder of one actor's own; raises InvalidArgumentError for a size it cannot draw."""
 
@@ -187,6 +190,16 @@ class RealModels:
         if handle is not None and self._painter is not None:
             weakref.finalize(loaded, self._painter.forget, handle).atexit = False
         return loaded
+
+    def prepare(self, character: LoadedCharacter) -> None:
+        """Builds the layers of every size."""
+        from mien.models.codec.decoder import SIZES_PX
+        from mien.models.codec.decoder import Decoder as CodecDecoder
+
+        body = character.body
+        assert isinstance(body, CodecDecoder)
+        for size_px in reversed(SIZES_PX):
+            body.level(size_px)
 
     def decoder(self, character: LoadedCharacter, size_px: int) -> Decoder:
         """A place in the painter's cast, or a clone of the character's decoder.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mien.backend.clock import now_us
+from mien.backend.clock import ceil_to, now_us
 from mien.backend.lanes import Block, Feed, Lane, LaneBuckets
 from mien.backend.motion import steps_of
 from mien.backend.performer import Performer
@@ -23,6 +23,7 @@ from mien.models.motion.types import HOP_SAMPLES, Controls, MotionGenerator
 
 LATE_US = 20_000  # a block that is ready so much later than its frame was due is late
 _KEPT = 512  # batches that quantiles are taken of
+_LAGS, _LAG_QUANTILE, _LAG_STEP_US, _MOST_LAG_US = 128, 0.9, 2_000, 30_000
 _PROFILED = 3  # blocks of each kind, the first of which does not count
 
 
@@ -46,6 +47,8 @@ class MotionBatches:
         self.full_steps = steps_of(generator)
         self._steward = steward
         self._batches: deque[int] = deque(maxlen=_KEPT)
+        self._lags: deque[int] = deque(maxlen=_LAGS)
+        self.lag_us = 0
         self.step_drops = self._reduced = self._late = 0
 
     def warm(self, together: int) -> None:
@@ -65,12 +68,29 @@ class MotionBatches:
             seed, performer.actor.reset_seed = performer.actor.reset_seed, None
             if seed is not None:
                 self.lanes.reset(performer.lane, seed)
-        feeds = {p.lane: p.actor.script.feed(p.actor.clock_frame) for p in group}
+        feeds = {p.lane: self._feed(p) for p in group}
         steps = {p.lane: p.rung.steps for p in group if p.rung.steps}
         began_us, began_ns = now_us(), time.thread_time_ns()
         made = self.lanes.step(feeds, steps)
         self._count(group, began_us, (time.thread_time_ns() - began_ns) / 1000)
         return made
+
+    def _even_out(self, lag_us: int) -> None:
+        """Learns by how much frames that need a block come later than those that need none.
+
+        `lag_us` is how long all frames are held back to come evenly: of two frames of a block only
+        the first waits for the computation, and a face would limp.
+        """
+        self._lags.append(lag_us)
+        ordered = sorted(self._lags)
+        usual_us = ordered[min(int(_LAG_QUANTILE * len(ordered)), len(ordered) - 1)]
+        if abs(usual_us - self.lag_us) > _LAG_STEP_US:
+            self.lag_us = min(max(ceil_to(usual_us, _LAG_STEP_US), 0), _MOST_LAG_US)
+
+    @staticmethod
+    def _feed(performer: Performer) -> Feed:
+        feed = performer.actor.script.feed(performer.actor.clock_frame)
+        return feed if performer.detail.visible else replace(feed, cheap=True)
 
     def figures(self) -> MotionFigures:
         """For Stats. From any thread."""
@@ -81,7 +101,9 @@ class MotionBatches:
     def _count(self, group: list[Performer], began_us: int, core_us: float) -> None:
         at_us = now_us()
         self._batches.append(at_us - began_us)
-        self._late += sum(p.actor.shown_due_us < at_us - LATE_US for p in group)
+        lags = [at_us - p.actor.shown_due_us for p in group]
+        self._late += sum(lag > LATE_US for lag in lags)
+        self._even_out(min(lags))
         self._reduced += sum(p.rung.steps < (self.full_steps or 0) for p in group)
         self._steward.spending.noted(core_us)
         steps = {p.rung.steps for p in group}

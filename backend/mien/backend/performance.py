@@ -317,7 +317,7 @@ class Performance:
         if self._guard(performer, at_us, _wants_block):
             return True
         self._guard(performer, at_us, Performer.mind_line)
-        self._guard(performer, at_us, Performer.take_frame)
+        self._guard(performer, at_us, lambda p: p.take_frame(self._motion.lag_us))
         self._guard(performer, at_us, lambda p: p.dispatch(self._drawing, at_us))
         return False
 

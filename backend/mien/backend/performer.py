@@ -7,7 +7,7 @@ how urgent the actor is. Refuses to know other actors, and threads.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mien.backend.actor import Actor
 from mien.backend.drawing import Canvas, Drawing
@@ -93,8 +93,11 @@ class Performer:
         slots = self.canvas.ring.geometry.slots
         self.actor.most_lead_us = (slots - _KEPT_FREE) * self.shutter.interval_us
 
-    def take_frame(self) -> None:
-        """The frame of motion that this tick made, if any, becomes pictures to come."""
+    def take_frame(self, lag_us: int) -> None:
+        """The frame of motion that this tick made, if any, becomes pictures to come.
+
+        `lag_us`: by how much all come later than their tick, so that they come evenly.
+        """
         frame = self.actor.take_shot()
         if frame is None:
             return
@@ -102,7 +105,9 @@ class Performer:
             self.skipped += 1
             self.news.moved(frame)
             return
-        self._waiting.extend(self.shutter.expose(frame))
+        for shot in self.shutter.expose(frame):
+            due_us, release_us = shot.due_us + lag_us, shot.release_us + lag_us
+            self._waiting.append(replace(shot, due_us=due_us, release_us=release_us))
         while len(self._waiting) > _MOST_WAITING:
             self._lose(self._waiting.popleft())
 

@@ -89,6 +89,7 @@ class ActorHandle:
         self.character = character
         self.options = options
         self.actor_id = 0
+        self.ring: pb.RingInfo | None = None  # as the daemon gave it, to be handed on
         self.trouble: MienError | None = None  # the last thing that went wrong besides lines
         self._stage = stage
         self._changed = threading.Condition()
@@ -316,6 +317,7 @@ class ActorHandle:
         """
         reader = open_ring(spawned.ring) if self.options.frames else None
         if reader is not None:
+            self.ring = spawned.ring
             kind = RING_NAMES.get(spawned.ring.kind, str(spawned.ring.kind))
             self._ring_reason = f"{kind}: {spawned.ring.reason}"
             log.info("actor %d has a ring %s", spawned.actor_id, self._ring_reason)

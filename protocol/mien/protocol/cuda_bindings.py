@@ -61,6 +61,13 @@ def open_device(uuid: str = "") -> BoundDriver:
 def _uuids() -> dict[str, int]:
     """Devices that can share memory and events, by UUID, with their numbers."""
     driver = _driver()
+    try:
+        return _sharing(driver)
+    except CudaError as error:
+        raise GpuLostError(f"the NVIDIA driver fails at {error.call}: {error.name}") from error
+
+
+def _sharing(driver: Any) -> dict[str, int]:
     count = _ok("cuDeviceGetCount", driver.cuDeviceGetCount())
     shares = driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_IPC_EVENT_SUPPORTED
     # Before CUDA 13 only the second version of the call tells one MIG instance from another.

@@ -94,7 +94,7 @@ class RingReader:
         `find_pixels` opens the slots of a ring whose pixels are on a device.
         """
         require_little_endian()
-        self.header = unpack_header(view.read(0, HEADER_BYTES), view.size_bytes)
+        self.header = unpack_header(bytes(view.view[:HEADER_BYTES]), view.size_bytes)
         if epoch is not None and epoch != self.header.epoch:
             raise RingError(f"the ring is of epoch {self.header.epoch}, not {epoch}")
         if self.header.on_device != (find_pixels is not None):
@@ -197,11 +197,19 @@ class RingReader:
     def _minding(self) -> Iterator[None]:
         """What goes wrong with the memory ends the ring, and is told once, in the log."""
         try:
+            if self._ended is None:
+                self._memory.check()
+        except RingError as error:
+            self._give_up(error)
+        try:
             yield
         except RingError as error:
-            if self._ended is None:
-                _LOG.warning("a ring is given up: %s", error.message)
-            self._end(RingState.BROKEN)
+            self._give_up(error)
+
+    def _give_up(self, error: RingError) -> None:
+        if self._ended is None:
+            _LOG.warning("a ring is given up: %s", error.message)
+        self._end(RingState.BROKEN)
 
     def _end(self, state: RingState) -> None:
         """A ring never comes back to life."""

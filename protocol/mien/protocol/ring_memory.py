@@ -1,14 +1,13 @@
 """A ring's memory and how it is touched: words as single loads and stores, in order.
 
-Knows the mapping of a writer, the copies of a reader, the machine's clock and which processors need
-a fence. Everything a reader takes is a copy, so that nothing changes between a check and a use.
+Knows the mappings of writer and reader, the machine's clock and which processors need a fence. Rows
+and pixels that a reader takes are copies, so that nothing changes between a check and a use.
 Refuses to know what the fields mean.
 """
 
 from __future__ import annotations
 
 import platform
-import struct
 import sys
 import threading
 import time
@@ -31,7 +30,6 @@ from mien.protocol.ring_layout import (
 Pixels = NDArray[np.uint8]
 
 WORD_BYTES = 8
-_WORD = struct.Struct("<Q")
 _U64 = 2**64 - 1
 
 
@@ -72,23 +70,24 @@ def entry_offset(slot: int) -> int:
     return TABLE_OFFSET + slot * SLOT_ENTRY_BYTES
 
 
+def slot_pixels(memory: memoryview, header: Header, index: int) -> Pixels:
+    """The pixels of a slot behind the table, in place."""
+    shape = (header.height_px, header.width_px, BYTES_PER_PIXEL)
+    return np.ndarray(
+        shape,
+        np.uint8,
+        buffer=memory,
+        offset=header.pixels_offset + index * header.slot_bytes,
+        strides=(header.stride_bytes, BYTES_PER_PIXEL, 1),
+    )
+
+
 class WriterMemory:
     """A writer's ring: 64-bit words, one load or store each, and the bytes."""
 
     def __init__(self, segment: shm.Segment) -> None:
         self.segment = segment
         self.words = segment.view.cast("Q")
-
-    def slot(self, header: Header, index: int) -> Pixels:
-        """The pixels of a slot, to be drawn into."""
-        shape = (header.height_px, header.width_px, BYTES_PER_PIXEL)
-        return np.ndarray(
-            shape,
-            np.uint8,
-            buffer=self.segment.view,
-            offset=header.pixels_offset + index * header.slot_bytes,
-            strides=(header.stride_bytes, BYTES_PER_PIXEL, 1),
-        )
 
     def set_word(self, offset: int, value: int) -> None:
         """Stores a 64-bit word at a byte offset, as one store."""
@@ -109,36 +108,38 @@ class WriterMemory:
 
 
 class ReaderMemory:
-    """A reader's ring: copies of words, of rows of the table, of all that does not hold pixels."""
+    """A reader's ring: words as single loads, copies of rows; not the pixels."""
 
     def __init__(self, view: shm.SharedView, header: Header) -> None:
-        self.view = view
-        self._table_bytes = SLOT_ENTRY_BYTES * header.slot_count
+        self._shared = view
+        self._words = view.view.cast("Q")
+        self._table_end = TABLE_OFFSET + SLOT_ENTRY_BYTES * header.slot_count
+
+    def check(self) -> None:
+        """Raises RingError when the memory was cut off; to be asked before the rest is used."""
+        self._shared.check()
 
     def word(self, offset: int) -> int:
-        """The 64-bit word at a byte offset.
-
-        Should the kernel copy it in pieces while it changes, then only a sequence whose low byte
-        overflows can be misread, and the second look at it after the copy differs.
-        """
-        value: int = _WORD.unpack(self.view.read(offset, WORD_BYTES))[0]
-        return value
+        """The 64-bit word at a byte offset, as one load."""
+        return self._words[offset // WORD_BYTES]
 
     def sequence(self, slot: int) -> int:
         """The slot's sequence: odd while it is being written."""
         return self.word(entry_offset(slot) + SEQUENCE_OFFSET)
 
     def row(self, slot: int) -> bytes:
-        """The slot's row."""
-        return self.view.read(entry_offset(slot), SLOT_ENTRY_BYTES)
+        """A copy of the slot's row."""
+        at = entry_offset(slot)
+        return bytes(self._shared.view[at : at + SLOT_ENTRY_BYTES])
 
     def table(self) -> bytes:
-        """All rows."""
-        return self.view.read(TABLE_OFFSET, self._table_bytes)
+        """A copy of all rows."""
+        return bytes(self._shared.view[TABLE_OFFSET : self._table_end])
 
     def close(self) -> None:
         """Lets go of the memory."""
-        self.view.close()
+        self._words.release()
+        self._shared.close()
 
 
 class SlotPixels(Protocol):
@@ -155,18 +156,14 @@ class MappedPixels:
     """`SlotPixels` in the segment itself."""
 
     def __init__(self, view: shm.SharedView, header: Header) -> None:
-        self._view = view
-        self._header = header
+        self._shared = view
+        self._slots = [slot_pixels(view.view, header, i) for i in range(header.slot_count)]
 
     def copy(self, slot: int, width_px: int, height_px: int) -> Pixels:
-        """Whole rows are read, then what lies beside a smaller frame is left out."""
-        header = self._header
-        rows = np.empty(height_px * header.stride_bytes, np.uint8)
-        self._view.read_into(header.pixels_offset + slot * header.slot_bytes, rows.data)
-        if width_px * BYTES_PER_PIXEL == header.stride_bytes:
-            return rows.reshape(height_px, width_px, BYTES_PER_PIXEL)
-        strided = rows.reshape(height_px, header.stride_bytes)[:, : width_px * BYTES_PER_PIXEL]
-        return np.ascontiguousarray(strided).reshape(height_px, width_px, BYTES_PER_PIXEL)
+        """Rows of the ring's stride come out without what lies beside them."""
+        self._shared.check()
+        return self._slots[slot][:height_px, :width_px].copy()
 
     def release(self) -> None:
-        """The segment is closed with the ring."""
+        """Views would keep the segment mapped."""
+        self._slots = []

@@ -35,6 +35,7 @@ from mien.protocol.ring_memory import (
     fence,
     monotonic_us,
     require_little_endian,
+    slot_pixels,
 )
 from mien.protocol.wire import FrameFlag
 
@@ -172,7 +173,7 @@ class RingWriter(RingTable):
         """
         slot = self.open(width_px, height_px)
         width, height = self._frame_size(width_px, height_px)
-        return self._memory.slot(self.header, slot)[:height, :width]
+        return slot_pixels(self._memory.segment.view, self.header, slot)[:height, :width]
 
     def write(
         self, pixels: Pixels, *, line_id: int, pts_us: int, flags: FrameFlag

@@ -1,11 +1,9 @@
 """Named shared memory between two processes of one user: create, attach, unlink.
 
 Knows how each system names, allocates and frees a segment: POSIX `shm_open` with real allocation,
-and Windows named file mappings (written after the documentation; not run here). What is attached is
-read through the file, never mapped, where the system allows it: touching a mapped page that a peer
-cut off is SIGBUS, reading it is an error. Refuses to know what is inside.
-`multiprocessing.SharedMemory` is not used: up to Python 3.12 it unlinks a segment when any process
-that attached to it exits.
+and Windows named file mappings (written after the documentation; not run here). Refuses to know
+what is inside. `multiprocessing.SharedMemory` is not used: up to Python 3.12 it unlinks a segment
+when any process that attached to it exits.
 """
 
 from __future__ import annotations
@@ -72,56 +70,39 @@ class Segment:
 
 
 class SharedView:
-    """Shared memory as a reader has it. Raises RingError where the memory is gone, and no signal.
+    """Shared memory as a reader has it: mapped, read-only. `view` is its bytes.
 
-    Reading through the file is a copy by the kernel, which ends early where the file ends. A mapped
-    view (macOS, Windows) looks at the file's size before each copy: on macOS a peer that cuts it
-    off in between still crashes the reader; Windows does not let a mapped section shrink.
+    Touching a mapped page that a peer has cut off is SIGBUS. `check` before each use makes it an
+    error, unless it happens within the use, which takes a peer of the same user that means it.
     """
 
-    def __init__(self, name: str, size_bytes: int, fd: int, mapping: mmap.mmap | None) -> None:
+    def __init__(self, name: str, mapping: mmap.mmap, fd: int = -1) -> None:
         self.name = name
-        self.size_bytes = size_bytes  # 0 after `close`
-        self._fd = fd
+        self.view = memoryview(mapping)
         self._mapping = mapping
+        self._fd = fd
         # A reader that is dropped without `close` costs no descriptor.
         self._close_fd = weakref.finalize(self, os.close, fd) if fd >= 0 else None
 
-    def read(self, offset: int, size: int) -> bytes:
-        """A copy of `size` bytes from `offset` on."""
-        data = bytearray(size)
-        self.read_into(offset, data)
-        return bytes(data)
+    @property
+    def size_bytes(self) -> int:
+        """What is mapped; 0 after `close`."""
+        return len(self.view)
 
-    def read_into(self, offset: int, target: bytearray | memoryview) -> None:
-        """Fills `target` with what is at `offset`."""
-        size = len(target)
-        if offset < 0 or offset + size > self.size_bytes:
-            raise RingError(f"{self.name}: bytes {offset}..{offset + size} are not in it")
-        if self._mapping is not None:
-            self._look_at_size()
-            target[:] = memoryview(self._mapping)[offset : offset + size]
-            return
-        done, rest = 0, memoryview(target)
-        while done < size:
-            count = os.preadv(self._fd, [rest[done:]], offset + done)
-            if count == 0:
-                raise RingError(f"{self.name} was cut off under its reader")
-            done += count
+    def check(self) -> None:
+        """Raises RingError when the memory was cut off. About a microsecond."""
+        if self._fd >= 0 and os.fstat(self._fd).st_size < self.size_bytes:
+            raise RingError(f"{self.name} was cut off under its reader")
 
     def close(self) -> None:
-        """Lets go of it. Harmless when repeated."""
-        if self._mapping is not None:
+        """Unmaps. Arrays still looking into the memory keep it mapped until they are gone."""
+        with contextlib.suppress(BufferError):
+            self.view.release()
             self._mapping.close()
-            self._mapping = None
+        self.view = memoryview(b"")
         if self._close_fd is not None:
             self._close_fd()  # at most once
         self._fd = -1
-        self.size_bytes = 0
-
-    def _look_at_size(self) -> None:
-        if self._fd >= 0 and os.fstat(self._fd).st_size < self.size_bytes:
-            raise RingError(f"{self.name} was cut off under its reader")
 
 
 def segment_name(server_id: str, actor_id: int) -> str:
@@ -179,7 +160,7 @@ if sys.platform == "win32":
             mapping = mmap.mmap(-1, size_bytes, tagname=name, access=mmap.ACCESS_READ)
         except (OSError, OverflowError) as error:
             raise RingError(f"cannot map {name}: {error}") from error
-        return SharedView(name, size_bytes, -1, mapping)
+        return SharedView(name, mapping)
 
     def unlink(name: str) -> bool:
         """Windows frees a mapping with its last handle; there is no name to remove."""
@@ -216,15 +197,13 @@ else:
                 raise RingError(f"{name} belongs to another user ({found.st_uid})")
             if found.st_size < size_bytes:
                 raise RingError(f"{name} has {found.st_size} bytes, not {size_bytes}")
-            mapping = None
-            if sys.platform == "darwin":  # its shared memory cannot be read as a file
-                mapping = mmap.mmap(fd, size_bytes, _populate(), mmap.PROT_READ)
+            mapping = mmap.mmap(fd, size_bytes, _populate(), mmap.PROT_READ)
         except BaseException as error:
             os.close(fd)
             if isinstance(error, OSError | OverflowError):
-                raise RingError(f"cannot open {name}: {error}") from error
+                raise RingError(f"cannot map {name}: {error}") from error
             raise
-        return SharedView(name, size_bytes, fd, mapping)
+        return SharedView(name, mapping, fd)
 
     def unlink(name: str) -> bool:
         """Removes a segment's name. False when there was none; raises RingError if not allowed."""

@@ -86,6 +86,14 @@ def test_when_nothing_else_helps_faces_are_held_and_the_important_last():
     assert parts[0].rung.draws and not parts[1].rung.draws
 
 
+def test_lateness_takes_quality_but_never_the_last_picture():
+    plan, parts = stage(Detail(), Detail(), Detail())
+    plan.make(0, 2 * SECOND, trusted=0.001)
+    assert all(part.rung.draws and part.at > 4 for part in parts)
+    plan.make(0, 0.001 * SECOND, trusted=1.0)
+    assert not any(part.rung.draws for part in parts)
+
+
 def test_all_motion_fits_on_its_one_thread_however_many_cores_there_are():
     plan, parts = stage(*[Detail() for _ in range(60)])
     plan.make(0, 64 * SECOND)
@@ -163,7 +171,7 @@ def test_a_wish_that_changes_keeps_the_rung_of_its_kind():
 
 def test_there_is_room_as_long_as_all_can_be_drawn_modestly():
     plan, _ = stage(*[Detail() for _ in range(10)])
-    least = 10 * (25 / 3) * 2_500 + 12.5 * (1_000 + 500 * 8 + 1_000 + 500 * 2)
+    least = 10 * 5.0 * 2_500 + 12.5 * (1_000 + 500 * 8 + 1_000 + 500 * 2)
     assert plan.fits_at_least(least * 1.02) and not plan.fits_at_least(least * 0.98)
 
 

@@ -21,6 +21,8 @@ def run(
     from mien.backend.cli.private_daemon import motion_flags
     from mien.backend.cli.problems import BadInput
 
+    if not seconds >= 2.0:
+        raise BadInput(f"--seconds is {seconds:g}; it must be 2 or more")
     flags = motion_flags(motion, None, None)
     wanted = set(PARTS) if only is None else {part.strip() for part in only.split(",")}
     unknown = sorted(wanted - set(PARTS))

@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from mien.backend.cli.arguments import Json, Motion, RunDir
+from mien.backend.cli.bench import bench
 from mien.backend.cli.problems import message_for
 
 app = typer.Typer(
@@ -25,7 +27,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 MAX_SEED = 2**63 - 1  # what every part of the way takes
 Seed = Annotated[
     int, typer.Option(help="Same line, seed and version: same motion.", min=0, max=MAX_SEED)
@@ -43,16 +44,10 @@ Gaze = Annotated[
 Distance = Annotated[
     float | None, typer.Option(help="Head distance; 1 as in the portrait, less is nearer.")
 ]
-Motion = Annotated[
-    str | None, typer.Option(help="What moves the face: diffusion (default) or signal.")
-]
 Steps = Annotated[int | None, typer.Option(help="Denoising steps of the diffusion source.")]
 Guidance = Annotated[
     str | None,
     typer.Option(help="Exaggerate conditions: audio=0.5,gaze=1,emotion=0.", metavar="NAME=X,…"),
-]
-RunDir = Annotated[
-    Path | None, typer.Option(help="Run directory, if not the default (see `mien doctor`).")
 ]
 Weights = Annotated[
     Path | None, typer.Option(help="Weights of the diffusion source that you trained yourself.")
@@ -254,26 +249,7 @@ def top(
     watch(run_dir, once=once or json, every_s=every, as_json=json)
 
 
-@app.command()
-def bench(
-    seconds: Annotated[float, typer.Option(help="How long one actor performs.", min=2.0)] = 60.0,
-    portrait: Annotated[
-        Path | None, typer.Option(help="Measure with this portrait, not a shipped one.")
-    ] = None,
-    only: Annotated[
-        str | None, typer.Option(help="Only these parts: offline, motion, ring or live.")
-    ] = None,
-    motion: Motion = None,
-    markdown: Annotated[bool, typer.Option(help="Print for docs/benchmarks.md.")] = False,
-    json: Json = False,
-) -> None:
-    """Measure this machine: decode, motion, enrolment, latency, frame rate."""
-    from mien.backend.bench import run as measure
-
-    measure(
-        seconds=seconds, portrait=portrait, only=only, motion=motion, as_json=json,
-        as_markdown=markdown,
-    )  # fmt: skip
+app.command()(bench)
 
 
 @app.command(

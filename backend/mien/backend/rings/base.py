@@ -55,7 +55,7 @@ class DevicePixels:
             "typestr": "|u1",
             "strides": (self.stride_bytes, 4, 1),
             "data": (self.pointer, False),
-            "stream": self.stream,
+            "stream": self.stream or 1,  # 0 may not be said; 1 is the legacy default stream
         }
 
 

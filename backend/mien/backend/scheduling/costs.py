@@ -13,7 +13,8 @@ from dataclasses import dataclass
 BATCHES = (1, 2, 4, 8, 16, 32, 64)  # sizes that motion is computed in
 SIZES_PX = (128, 192, 256, 384, 512)  # of pictures
 _FRESH = 0.05  # how much the newest measurement counts
-_FIRST = 5  # so many measurements count alike, so that a rough first guess is forgotten
+_FIRST = 5  # of so many the least counts
+_MOST = 3.0  # a single measurement counts no more than this many times what is usual
 # Before anything was measured: 512 px at 16 ms, a part that does not shrink, the rest by area.
 _GUESS_FIXED_US, _GUESS_AREA_US = 2_500.0, 13_500.0
 _GUESS_MOTION_US, _GUESS_LANE_US, _GUESS_STEP_US = 3_000.0, 1_000.0, 0.35
@@ -26,8 +27,10 @@ class _Mean:
 
     def add(self, value: float) -> None:
         self.count += 1
-        share = max(1.0 / self.count, _FRESH) if self.count <= _FIRST else _FRESH
-        self.value += share * (value - self.value)
+        if self.count <= _FIRST:  # the first ones find everything cold
+            self.value = value if self.count == 1 else min(self.value, value)
+        else:
+            self.value += _FRESH * (min(value, _MOST * self.value) - self.value)
 
 
 @dataclass(frozen=True)

@@ -165,14 +165,20 @@ class Plan:
             load.change(_least(part.ladder), 1)
         return self._fits(load, capacity_us, gpu_us)
 
-    def make(self, at_us: int, capacity_us: float, gpu_us: float | None = None) -> None:
+    def make(
+        self, at_us: int, capacity_us: float, trusted: float = 1.0, gpu_us: float | None = None
+    ) -> None:
         """Puts every actor on its rung, for a `capacity_us` of work a second.
 
-        `gpu_us`: what a GPU may spend of a second on pictures; None: the processor draws them.
+        `trusted`: what of it there seems to be, by how late pictures come. That takes quality, but
+        no picture: not to draw at all is for those who said how much may be spent. `gpu_us`: what a
+        GPU may spend of a second on pictures; None: the processor draws them.
         """
         room = self._config.room_share
-        needed = self._rungs_for(capacity_us, gpu_us)
-        spare = self._rungs_for(capacity_us * room, None if gpu_us is None else gpu_us * room)
+        needed = self._rungs_for(capacity_us, trusted, gpu_us)
+        spare = self._rungs_for(
+            capacity_us * room, trusted, None if gpu_us is None else gpu_us * room
+        )
         for part in self._parts.values():
             if needed[part.actor_id] > part.at:
                 self._down(part, needed[part.actor_id], at_us)
@@ -199,7 +205,9 @@ class Plan:
     def _new_load(self) -> _Load:
         return _Load(self._costs, self._block_frames, self._config.lanes_together)
 
-    def _rungs_for(self, capacity_us: float, gpu_us: float | None) -> dict[int, int]:
+    def _rungs_for(
+        self, capacity_us: float, trusted: float, gpu_us: float | None
+    ) -> dict[int, int]:
         """The best rungs that fit, by actor."""
         load = self._new_load()
         at = dict.fromkeys(self._parts, 0)
@@ -207,7 +215,11 @@ class Plan:
         for part in self._parts.values():
             load.change(part.ladder[0], 1)
             heapq.heappush(giving, _turn(part, 0))
-        while giving and not self._fits(load, capacity_us, gpu_us):
+        while giving:
+            drawn = giving[0][0] == 0  # whether whoever gives way next is drawn after it
+            share = trusted if drawn else 1.0
+            if self._fits(load, capacity_us * share, None if gpu_us is None else gpu_us * share):
+                break
             *_, actor_id = heapq.heappop(giving)
             part = self._parts[actor_id]
             load.change(part.ladder[at[actor_id]], -1)

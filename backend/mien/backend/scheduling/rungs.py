@@ -13,7 +13,8 @@ from mien.backend.scheduling.costs import SIZES_PX
 from mien.protocol import control_pb2 as pb
 
 RATE_DIVISORS = (2, 3)  # of the wished rate
-LEAST_FPS = 8.0  # no rung goes below, so that no face becomes a slide show
+LEAST_FPS = 8.0  # no rung but the last that draws goes below: a large slide show helps nobody
+LAST_DIVISOR, LAST_FPS = 5, 5.0  # of that one, once pictures are as small as they get
 BLOCK_FPS = 25.0  # of motion
 
 
@@ -69,6 +70,9 @@ def ladder_of(wish: Wish, full_steps: int | None) -> tuple[Rung, ...]:
     smaller = [size for size in SIZES_PX if size < wish.size_px] if wish.shrinks else []
     for size in reversed(smaller):
         rung = replace(rung, kind=pb.RUNG_SMALLER, size_px=size)
+        rungs.append(rung)
+    if LAST_FPS <= wish.fps / LAST_DIVISOR < rung.fps:
+        rung = replace(rung, fps=wish.fps / LAST_DIVISOR)
         rungs.append(rung)
     rungs.append(replace(rung, kind=pb.RUNG_MOTION_ONLY, fps=0.0))
     rungs.append(replace(rung, kind=pb.RUNG_HELD, fps=0.0))

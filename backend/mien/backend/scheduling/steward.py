@@ -136,7 +136,7 @@ class Steward:
         if gpu is not None:
             gpu.look(at_us)
         before = {part.actor_id: part.rung for part in self.plan}
-        self.plan.make(at_us, self._capacity_us(), self._gpu_capacity_us())
+        self.plan.make(at_us, self._capacity_us(), self._trust.share, self._gpu_capacity_us())
         changed = [part for part in self.plan if before[part.actor_id] != part.rung]
         if changed:
             _LOG.info("plan: %s", ", ".join(_words(part) for part in changed[:8]))
@@ -166,7 +166,7 @@ class Steward:
     def _gpu_capacity_us(self) -> float | None:
         if self._gpu is None:
             return None
-        return self._gpu_whole_us() * self._config.margin * self._trust.share
+        return self._gpu_whole_us() * self._config.margin
 
     def _gpu_planned(self) -> float:
         """Of the GPU's budget."""
@@ -187,7 +187,7 @@ class Steward:
     def _capacity_us(self) -> float:
         """What the plan may give away: the budget without what it does not see."""
         whole_us = self._whole_us() * self._config.margin - self._unplanned_us
-        return max(whole_us, 0.0) * self._trust.share
+        return max(whole_us, 0.0)
 
 
 def _words(part: Part) -> str:
