@@ -15,7 +15,6 @@ pytest.importorskip("triton", reason="Triton is not installed (Linux alone has i
 from mien.backend import gpu_painter, modelset  # noqa: E402
 from mien.backend.gpu_painter import Gpu, GpuPainter, find_gpu, what_it_means  # noqa: E402
 from mien.backend.modelset import RealModels, make_models  # noqa: E402
-from mien.models import character  # noqa: E402
 from mien.models.codec import harmony  # noqa: E402
 from mien.models.codec.decoder import Decoder  # noqa: E402
 from mien.models.codec.gpu.batch_decoder import BatchDecoder, Parts  # noqa: E402
@@ -89,10 +88,11 @@ class Device(BatchDecoder):
     def __init__(self):
         self.device, self.stream, self.error = torch.device("cpu"), None, None
 
-    def add(self, one):
+    def prepare(self, character):
         raise self.error
 
-    decode = add
+    def decode(self, *_):
+        raise self.error
 
 
 def test_a_device_that_was_lost_is_not_asked_again():
@@ -157,7 +157,7 @@ def gpu_models(monkeypatch, painter):
 def test_a_character_joins_the_cast_when_loaded_and_leaves_with_its_last_actor(gpu_models):
     models, painter = gpu_models(fallback=False)
     assert (models.profile, models.gpu_uuid) == ("torch", "GPU-1")
-    loaded = models.load(character.to_bytes(stand_in()))
+    loaded = models.load(stand_in().to_bytes())
     assert models.painter is painter and list(painter._decoder._cast) == [0]
     assert loaded.body.decoder is None  # nothing is prepared that nobody needs
     actor = models.decoder(loaded, 512)
@@ -175,24 +175,24 @@ def test_a_character_joins_the_cast_when_loaded_and_leaves_with_its_last_actor(g
 
 def test_when_the_gpu_is_lost_new_actors_and_characters_are_the_processors(gpu_models):
     models, painter = gpu_models(fallback=True)
-    before = models.load(character.to_bytes(stand_in()))
+    before = models.load(stand_in().to_bytes())
     assert models.decoder(before, 512).handle == 0
     painter.lost = GpuLostError("unplugged")
     assert (models.profile, models.gpu_uuid) == ("openvino", "")
-    after = models.load(character.to_bytes(stand_in()))
+    after = models.load(stand_in().to_bytes())
     for loaded in (before, after):
         assert isinstance(models.decoder(loaded, 512), Decoder)
 
 
 def test_when_the_gpu_is_lost_without_a_fallback_nobody_new_is_let_in(gpu_models):
     models, painter = gpu_models(fallback=False)
-    loaded = models.load(character.to_bytes(stand_in()))
+    loaded = models.load(stand_in().to_bytes())
     painter.lost = GpuLostError("unplugged")
     assert models.profile == "torch"
     with pytest.raises(GpuLostError, match="unplugged"):
         models.decoder(loaded, 512)
     with pytest.raises(GpuLostError, match="unplugged"):
-        models.load(character.to_bytes(stand_in()))
+        models.load(stand_in().to_bytes())
 
 
 def test_a_gpu_that_cannot_draw_after_all_leaves_it_to_the_processor(gpu_models, monkeypatch):
@@ -201,10 +201,10 @@ def test_a_gpu_that_cannot_draw_after_all_leaves_it_to_the_processor(gpu_models,
 
     models, _ = gpu_models(fallback=True)
     monkeypatch.setattr(gpu_painter, "make_painter", fail)
-    loaded = models.load(character.to_bytes(stand_in()))
+    loaded = models.load(stand_in().to_bytes())
     assert isinstance(models.decoder(loaded, 512), Decoder) and models.profile == "openvino"
     strict, _ = gpu_models(fallback=False)
     monkeypatch.setattr(gpu_painter, "make_painter", fail)
     with pytest.raises(RuntimeError, match="no kernel image"):
-        strict.load(character.to_bytes(stand_in()))
+        strict.load(stand_in().to_bytes())
     assert modelset.GPU == "gpu"

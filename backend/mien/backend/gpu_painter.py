@@ -90,7 +90,7 @@ class GpuPainter:
         self._decoder = decoder
         self._on_gpu = decoder.device.type == "cuda"
         self.stream = int(decoder.stream.cuda_stream) if self._on_gpu else 0
-        self._lock = threading.Lock()
+        self._preparing, self._lock = threading.Lock(), threading.Lock()
         self._left: deque[int] = deque()  # handles that nobody uses any more
         self._under_way: deque[_Batch] = deque()
         self._finished: list[Painted] = []
@@ -101,11 +101,13 @@ class GpuPainter:
 
         Raises GpuLostError, GpuMemoryFullError.
         """
-        with self._lock:
-            try:
-                return self._trying(lambda: self._decoder.add(character))
-            except MemoryError as error:
-                raise GpuMemoryFullError(f"no room for a character: {error}") from error
+        try:
+            with self._preparing:  # takes a second, in which others are drawn
+                member = self._trying(lambda: self._decoder.prepare(character))
+            with self._lock:
+                return int(self._trying(lambda: self._decoder.add(member)))
+        except MemoryError as error:
+            raise GpuMemoryFullError(f"no room for a character: {error}") from error
 
     def forget(self, handle: int) -> None:
         """A character is used no more; it goes before the next batch. From any thread, any time."""
@@ -129,7 +131,7 @@ class GpuPainter:
             made, self._finished = self._finished, []
             return made
 
-    # --- with the lock held -------------------------------------------------------------------
+    # --- with a lock held ---------------------------------------------------------------------
 
     def _trying(self, step: Callable[[], Any]) -> Any:
         if self.lost is not None:
@@ -261,7 +263,7 @@ class _Batch:
             return
         import torch
 
-        event = torch.cuda.Event(enable_timing=True)
+        event: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record()
         self._marks.append(event)
 

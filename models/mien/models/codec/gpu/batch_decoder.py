@@ -77,6 +77,7 @@ class BatchDecoder:
         self.device = torch.device(device)
         on_gpu = self.device.type == "cuda"
         self.stream: Any = _stream(self.device) if on_gpu else None
+        self._side: Any = _stream(self.device) if on_gpu else None  # where characters are prepared
         self._dtype = DTYPES[parts.features or ("bf16" if on_gpu else "f32")]
 
         def executor(network: Any) -> Executor:
@@ -99,10 +100,17 @@ class BatchDecoder:
         self._fold_pixels = torch.from_numpy(pixels).to(self.device)
         self._fold_maps = torch.from_numpy(maps).to(self.device)
 
-    def add(self, character: Character) -> int:
-        """Take a character into the cast; returns its handle, for any number of actors."""
-        with self._on_stream():
+    def prepare(self, character: Character) -> Member:
+        """A character ready for `add`; takes a second. One thread may do so while another draws."""
+        with torch.cuda.stream(self._side):  # of None: does nothing
             member = member_of(character, self._reader, self.device, self._dtype)
+        if self._side is not None:
+            self._side.synchronize()
+        return member
+
+    def add(self, character: Character | Member) -> int:
+        """Take a character into the cast; returns its handle, for any number of actors."""
+        member = character if isinstance(character, Member) else self.prepare(character)
         self._cast[self._next] = member
         self._forget()
         self._next += 1
@@ -129,8 +137,8 @@ class BatchDecoder:
         """Draw a frame of each of B actors into `outs`, all of one size: 512 px or a whole part.
 
         `dynamics` [B, 52], `pose` [B, 6] as in `Decoder.decode`; `outs` [n, n, 4] uint8 on the
-        device, rows at any stride (see `pack.slot_of`). `posed` is called on `stream` when the processor's
-        part is done and the device's begins. Returns before the frames are done, on a
+        device, rows at any stride (see `pack.slot_of`). `posed` is called on `stream` when the
+        processor's part is done and the device's begins. Returns before the frames are done, on a
         GPU: they are when `stream` has come so far. Raises ValueError or KeyError.
         """
         count = len(handles)
