@@ -1,6 +1,6 @@
 """The painter over the real codec, without a GPU: its kernels go through Triton's interpreter.
 
-A frame takes half a minute that way, so a daemon is not driven by it; one batch is drawn here, and
+A frame takes a minute or two that way, so a daemon is not driven by it; one batch is drawn here, and
 `test_batch_drawing.py` drives a daemon with a painter small enough to see through.
 """
 
@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("triton", reason="Triton is not installed (Linux alone has it)")
 
-from mien.backend import gpu_painter, modelset  # noqa: E402
+from mien.backend import gpu_painter  # noqa: E402
 from mien.backend.gpu_painter import Gpu, GpuPainter, find_gpu, what_it_means  # noqa: E402
 from mien.backend.modelset import RealModels, make_models  # noqa: E402
 from mien.models.codec import harmony  # noqa: E402
@@ -60,7 +60,7 @@ def test_a_batch_is_drawn_into_the_hosts_memory_at_a_size_that_must_be_shrunk(pa
     assert (done.size_px, done.pictures) == (ODD_PX, 1) and done.us > 1000
     assert painter.finished() == []
     painter.forget(handle)
-    with pytest.raises(KeyError):
+    with pytest.raises((KeyError, ValueError)):
         painter.paint([handle], dynamics[None], pose[None], [room[:, :ODD_PX]])
 
 
@@ -207,4 +207,3 @@ def test_a_gpu_that_cannot_draw_after_all_leaves_it_to_the_processor(gpu_models,
     monkeypatch.setattr(gpu_painter, "make_painter", fail)
     with pytest.raises(RuntimeError, match="no kernel image"):
         strict.load(stand_in().to_bytes())
-    assert modelset.GPU == "gpu"
