@@ -81,6 +81,10 @@ class TinyDecoder:
 class TinyModels:
     profile = "tiny"
     gpu_uuid = ""
+    painter = None
+
+    def __init__(self, profile="cpu", gpu_fallback=False):
+        self.fallback = gpu_fallback
 
     def warm(self):
         pass

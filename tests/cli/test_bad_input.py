@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,3 +164,12 @@ def test_a_demo_with_files_that_are_not_there(tmp_path):
     assert run.returncode == 2
     assert "me.jpg" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_profile_that_is_not_to_be_had_is_refused_before_anything_is_served(capsys, tmp_path):
+    said = complaint(capsys, "serve", "--run-dir", tmp_path / "run", "--profile", "tpu")
+    assert "'tpu'" in said and "cpu, gpu" in said
+    if not Path("/dev/nvidiactl").exists():
+        said = complaint(capsys, "serve", "--run-dir", tmp_path / "run", "--profile", "gpu")
+        assert "--profile cpu" in said and "--gpu-fallback" in said
+    assert not (tmp_path / "run").exists()

@@ -73,6 +73,8 @@ class DaemonConfig:
     decode_threads: int = field(default_factory=_decode_threads)
     enrolment_timeout_s: float = 120.0
     models: str = "mien.backend.modelset:RealModels"  # module:class of what performs
+    profile: str = "cpu"  # what draws: cpu, gpu
+    gpu_fallback: bool = False  # the CPU draws where there is no GPU, or none any more
     motion: MotionChoice = field(default_factory=MotionChoice)
     plan: PlanConfig = field(default_factory=PlanConfig)
     cpu_fraction: float | None = None  # of all cores that the daemon may take

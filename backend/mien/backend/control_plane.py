@@ -16,6 +16,7 @@ from mien.backend.clock import now_us
 from mien.backend.config import DaemonConfig
 from mien.backend.figures import Figures
 from mien.backend.leases import Leases, Session
+from mien.backend.modelset import ModelSet
 from mien.backend.outbox import Answer, Errand, Outbox, Ticket
 from mien.backend.performance import Performance
 from mien.backend.rings import RingChooser
@@ -45,8 +46,7 @@ class Identity:
 
     server_id: str
     epoch: int
-    profile: str
-    gpu_uuid: str = ""  # of the GPU that draws
+    models: ModelSet  # what performs: the profile and the GPU change when that is lost
 
 
 class ControlPlane:
@@ -153,8 +153,8 @@ class ControlPlane:
             session=session.key,
             lease_ms=self._config.lease_ms,
             limits=self._limits(),
-            gpu_uuid=self._identity.gpu_uuid,
-            engine_profile=self._identity.profile,
+            gpu_uuid=self._identity.models.gpu_uuid,
+            engine_profile=self._identity.models.profile,
             ring_kinds=self._rings.kinds,
             capabilities=CAPABILITIES,
         )

@@ -48,12 +48,17 @@ class Daemon:
     """`start()`, then `serve_forever()` or `wait()`, then `stop()`. Or all of it: `run()`."""
 
     def __init__(self, config: DaemonConfig | None = None) -> None:
-        """Touches nothing yet. Raises InvalidArgumentError for a ring that is not to be had."""
+        """Touches nothing yet.
+
+        Raises InvalidArgumentError for a ring that is not to be had, GpuLostError where frames are
+        to be drawn on a GPU that is not.
+        """
         config = config or DaemonConfig()
         if sys.platform == "win32" and config.tcp is None:
             config = _with_tcp(config)  # no ipc sockets there
         self.config = config
         self._rings = RingChooser(config.ring, grace_s=config.ring_grace_s)
+        self._models = make_models(config.models, config.profile, config.gpu_fallback)
         self._asked_to_stop = threading.Event()
         self._endpoints: Endpoints | None = None
         self._running = False
@@ -152,7 +157,7 @@ class Daemon:
 
     def _wire_up(self, server_id: str, epoch: int) -> None:
         config = self.config
-        models = make_models(config.models)
+        models = self._models
         self._outbox = Outbox()
         self._performance = Performance(models, config)
         leases = Leases(config.lease_ms, config.max_sessions)
@@ -170,7 +175,7 @@ class Daemon:
             self._journal,
         )
         control_plane = ControlPlane(
-            Identity(server_id, epoch, models.profile, models.gpu_uuid),
+            Identity(server_id, epoch, models),
             config,
             self._outbox,
             leases,

@@ -91,7 +91,7 @@ class Canvas:
         self.typical_us = 0.0  # what a picture of anybody takes
         self._in_trouble = False
         self._hold_until_us = 0
-        self._retired = False
+        self._retired = self._lost = False
         self._lock = threading.Lock()
 
     @property
@@ -111,6 +111,17 @@ class Canvas:
             if not self.busy:
                 self.ring.close()
 
+    def lose(self, job: Job, error: Exception) -> None:
+        """The ring's memory is gone for good: it is closed, and from here on nothing is shown.
+
+        What happens with lines is told as before.
+        """
+        self._lost = True
+        _LOG.error("actor %d lost its ring: %s", self.actor_id, error)
+        with self._lock:
+            self.ring.close()
+        self.hold(job, error)
+
     def draw(self, job: Job) -> None:
         """Draws and shows one frame, or shows the last good one if that fails."""
         if self.must_hold(job):
@@ -127,7 +138,12 @@ class Canvas:
 
     def must_hold(self, job: Job) -> bool:
         """Whether nothing is to be drawn: no motion, or drawing failed a moment ago."""
-        return bool(job.shot.flags & FrameFlag.HELD) or now_us() < self._hold_until_us
+        held = bool(job.shot.flags & FrameFlag.HELD) or self._lost
+        return held or now_us() < self._hold_until_us
+
+    def forgive(self) -> None:
+        """What went wrong is mended: the next picture is drawn without delay."""
+        self._hold_until_us = 0
 
     def show(self, job: Job) -> None:
         """Shows what was drawn into the slot that the ring began."""
@@ -142,7 +158,9 @@ class Canvas:
         """Shows the last good picture once more, and tells of an `error`."""
         shot = job.shot
         flags = shot.flags | FrameFlag.HELD
-        shown = self.ring.hold(line_id=shot.line_id, pts_us=shot.pts_us, flags=flags)
+        shown = None
+        if not self._lost:
+            shown = self.ring.hold(line_id=shot.line_id, pts_us=shot.pts_us, flags=flags)
         self._tell(Drawn(shot, *(shown or (0, 0)), flags, error))
 
     def fail(self, job: Job, error: Exception, at_us: int) -> None:
@@ -200,6 +218,21 @@ class Canvas:
         self._report(drawn)
 
 
+class Drawing(Protocol):
+    """Who has shots drawn: `DrawingThreads`, or `BatchDrawing` where a device draws."""
+
+    def submit(
+        self, canvas: Canvas, shot: Shot, size_px: int | None = None, turn_us: int | None = None
+    ) -> bool:
+        """Has the shot drawn; False if the actor has too many in work already.
+
+        Smaller `turn_us` go first; None: when the shot is due.
+        """
+
+    def close(self) -> None:
+        """Finishes what is in work and ends the threads."""
+
+
 class DrawingThreads:
     """A few threads that draw, and one more that all slow actors share, in turn."""
 
@@ -219,25 +252,23 @@ class DrawingThreads:
     def submit(
         self, canvas: Canvas, shot: Shot, size_px: int | None = None, turn_us: int | None = None
     ) -> bool:
-        """Has the shot drawn; False if the actor has too many in work already.
-
-        Smaller `turn_us` go first; None: when the shot is due.
-        """
+        """See `Drawing`."""
         canvas.typical_us = self._typical_us
         try:
             begins = canvas.accept(Job(shot, size_px, shot.due_us if turn_us is None else turn_us))
         except Full:
             return False
         if begins is not None:
-            self._put(canvas, begins)
+            self.put(canvas, begins)
         return True
 
-    def _put(self, canvas: Canvas, job: Job) -> None:
+    def put(self, canvas: Canvas, job: Job) -> None:
+        """Has a job drawn that its canvas has accepted."""
         row = self._slow if canvas.slow else self._quick
         row.put((job.turn_us, next(self._count), (canvas, job)))
 
     def close(self) -> None:
-        """Finishes what is in work and ends the threads; a decoder that hangs is left behind."""
+        """See `Drawing`; a decoder that hangs is left behind."""
         for thread in self._threads:
             row = self._slow if thread is self._threads[-1] else self._quick
             row.put((_LAST_US, next(self._count), None))
@@ -258,7 +289,7 @@ class DrawingThreads:
             finally:
                 following = canvas.done()
                 if following is not None:
-                    self._put(canvas, following)
+                    self.put(canvas, following)
 
 
 _LAST_US = 2**62

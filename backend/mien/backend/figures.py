@@ -78,6 +78,7 @@ class Figures:
             cpu_budget=figures.cpu_budget,
             cpu_spent=figures.cpu_spent,
             gpu_budget_ms=budget.gpu_ms_per_frame or 0.0,
+            gpu_spent_ms=figures.gpu_spent_ms,
             planned=figures.planned,
             degradations=figures.degradations,
             recoveries=figures.recoveries,

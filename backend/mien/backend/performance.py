@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from mien.backend.actor import Actor
+from mien.backend.batch_drawing import BatchDrawing
 from mien.backend.clock import now_us
 from mien.backend.config import FRAME_US, DaemonConfig
-from mien.backend.drawing import Canvas, DrawingThreads
+from mien.backend.drawing import Canvas, Drawing, DrawingThreads
 from mien.backend.line import Line
 from mien.backend.modelset import ModelSet
 from mien.backend.motion_batches import MotionBatches, MotionFigures
@@ -232,7 +233,7 @@ class Performance:
             self._motion = MotionBatches(generator, self.steward)
             self.steward.begin(self._motion.full_steps, generator.block_frames)
             self._motion.warm(self._config.plan.lanes_together)
-            self._drawing = DrawingThreads(self._config.decode_threads)
+            self._drawing = self._new_drawing()
         except Exception as error:  # told to everyone who wants an actor
             _LOG.exception("the models cannot be loaded")
             self._failure = error
@@ -253,6 +254,19 @@ class Performance:
             self._drawing.close()
             for actor_id in list(self._performers):
                 self.remove(actor_id)
+
+    def _new_drawing(self) -> Drawing:
+        painter, threads = self._models.painter, self._config.decode_threads
+        if painter is None:
+            return DrawingThreads(threads)
+
+        def take_over() -> DrawingThreads:
+            self.steward.lose_gpu()
+            return DrawingThreads(threads)
+
+        self.steward.draw_on_gpu()
+        fallback = take_over if self._config.gpu_fallback else None
+        return BatchDrawing(painter, self.steward.painted, fallback)
 
     def _wait(self) -> bool:
         """Sleeps until something is due; False when it is time to stop."""

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 
 from mien.backend.actor import Actor
-from mien.backend.drawing import Canvas, DrawingThreads
+from mien.backend.drawing import Canvas, Drawing
 from mien.backend.lanes import Lane
 from mien.backend.news import News
 from mien.backend.scheduling.plan import Part
@@ -111,7 +111,7 @@ class Performer:
         while len(self._waiting) > _MOST_WAITING:
             self._lose(self._waiting.popleft())
 
-    def dispatch(self, drawing: DrawingThreads, at_us: int) -> None:
+    def dispatch(self, drawing: Drawing, at_us: int) -> None:
         """Hands on what may be drawn by now."""
         while self._waiting and self._waiting[0].release_us <= at_us:
             shot = self._waiting.popleft()

@@ -70,7 +70,7 @@ class StageCost:
     batch: int  # actors together (motion)
     steps: int  # of denoising (motion)
     size_px: int  # of the picture (decode)
-    ms: float  # processor time of one block or frame
+    ms: float  # processor time of one block or frame; a frame's on the GPU where that draws
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class StageStats:
     cpu_budget: float  # of all cores
     cpu_spent: float  # of all cores, over the last second
     gpu_budget_ms: float  # of a game's frame; 0: no GPU, or no budget
-    gpu_spent_ms: float
-    planned: float  # of the budget, by what things cost
+    gpu_spent_ms: float  # of a game's frame, on pictures; 0: the processor draws
+    planned: float  # of the budget, by what things cost; of the fuller one
     degradations: int
     recoveries: int
     refused_spawns: int

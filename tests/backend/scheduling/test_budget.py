@@ -6,6 +6,7 @@ import pytest
 
 from mien.backend.config import PlanConfig
 from mien.backend.scheduling.budget import Budget, Budgets, Spending, Trust
+from mien.backend.scheduling.costs import CostTable
 from mien.backend.scheduling.steward import Steward
 from mien.protocol import control_pb2 as pb
 from mien.protocol.checks import check_request
@@ -123,3 +124,65 @@ def test_the_plan_stays_within_the_budget_it_is_given():
         steward.mind(1)
         assert steward.plan.planned_us <= fraction * steward.spending.cores * 1e6
     assert steward.plan.degradations > 8
+
+
+# --- with a GPU that draws ------------------------------------------------------------------------
+
+
+def on_gpu(**budget):
+    steward = Steward(CONFIG, Budget(**budget))
+    steward.begin(4, 2)
+    steward.draw_on_gpu()
+    return steward
+
+
+def test_the_gpus_time_is_counted_in_frames_of_the_game_and_not_as_the_processors():
+    steward = on_gpu()
+    steward.budgets.wish(b"game", Budget(gpu_ms_per_frame=4.0, game_fps=50.0))
+    noted = steward.spending._noted_us
+    for k in range(10):
+        steward._next_us = 0
+        steward.mind(1 + k * 250_000)
+        steward.painted(512, 20, 10_000.0)
+    figures = steward.figures()
+    assert figures.gpu_spent_ms == pytest.approx(10.0 * 4 / 50)  # 40 ms a second
+    assert steward.spending._noted_us == noted
+    assert steward.costs.decode_us(512) == pytest.approx(500.0)
+
+
+@pytest.mark.parametrize(
+    "wish, gpu_us", [(Budget(), 1e6), (Budget(gpu_ms_per_frame=2.0, game_fps=60.0), 120e3)]
+)
+def test_a_games_budget_bounds_what_the_gpu_draws_and_without_one_it_is_a_second(wish, gpu_us):
+    steward = on_gpu()
+    steward.budgets.wish(b"game", wish)
+    steward.painted(512, 1, 2_000.0)
+    for steps in (1, 2, 4):
+        steward.costs.note_motion(8, steps, 100.0)
+    parts = [steward.plan.enter(actor_id, Detail(), 512, True) for actor_id in range(64)]
+    steward.mind(1)
+    planned_us = steward.plan.planned_gpu_us
+    assert 0.3 * gpu_us < planned_us <= gpu_us * CONFIG.margin
+    assert steward.plan.degradations > 64 and all(part.rung.moves for part in parts)
+    assert steward.figures().planned == pytest.approx(planned_us / gpu_us)
+
+
+def test_a_gpu_that_is_full_is_named():
+    steward = on_gpu(gpu_ms_per_frame=0.1)
+    with pytest.raises(StageFullError, match="budget of its GPU"):
+        for actor_id in range(1, 1_000):
+            steward.admit(actor_id, Detail(), 512, True)
+
+
+def test_when_the_gpu_is_lost_pictures_cost_the_processor_again():
+    steward = on_gpu()
+    steward.painted(512, 1, 300.0)
+    guess = CostTable().decode_us(512)
+    steward.lose_gpu()
+    assert steward.costs.decode_us(512) == guess
+    steward.painted(512, 1, 300.0)  # a batch that was on its way
+    assert steward.costs.decode_us(512) == guess
+    before = steward.spending._noted_us
+    steward.drew(512, 9_000.0)
+    assert steward.spending._noted_us == before + 9_000.0
+    assert steward.figures().gpu_spent_ms == 0.0

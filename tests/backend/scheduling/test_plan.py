@@ -190,13 +190,57 @@ def test_the_plan_of_a_full_stage_is_quick_enough_to_be_made_often():
     weighed = 0
 
     class Counting(Plan):
-        def _fits(self, load, capacity_us):
+        def _fits(self, load, *capacity):
             nonlocal weighed
             weighed += 1
-            return super()._fits(load, capacity_us)
+            return super()._fits(load, *capacity)
 
     plan = Counting(costs(), 4, 2, replace(CONFIG))
     for i in range(64):
         plan.enter(i, Detail(), 512, True)
     plan.make(0, 0.0)
     assert weighed <= 2 * 64 * 12
+
+
+# --- with a GPU that draws ------------------------------------------------------------------------
+
+
+def loads(plan):
+    """What is planned, of the processor and of the GPU."""
+    return plan.planned_us / SECOND, plan.planned_gpu_us / SECOND
+
+
+def test_what_a_gpu_draws_takes_nothing_from_the_processor():
+    details = [Detail() for _ in range(4)]
+    alone, parts = stage(*details)
+    alone.make(0, 0.3 * SECOND)
+    assert all(kind > pb.RUNG_FULL for kind in kinds(parts))
+    together, parts = stage(*details)
+    together.make(0, 0.3 * SECOND, gpu_us=2 * SECOND)
+    assert kinds(parts) == [pb.RUNG_FULL] * 4
+    moved, drawn = loads(together)
+    assert 0 < moved <= 0.3 and drawn == pytest.approx(4 * 25 * 0.010)  # 10 ms a picture
+
+
+@pytest.mark.parametrize("gpu_share", [0.02, 0.1, 0.4, 0.8])
+@pytest.mark.parametrize("capacity", [0.05, 0.2, 1.0])
+def test_whatever_is_planned_fits_both_the_processor_and_the_gpu(capacity, gpu_share):
+    plan, parts = stage(*[Detail(priority=i % 3) for i in range(12)])
+    plan.make(0, capacity * SECOND, gpu_us=gpu_share * SECOND)
+    moved, drawn = loads(plan)
+    held = all(kind == pb.RUNG_HELD for kind in kinds(parts))
+    assert held or (moved <= capacity * (1 + 1e-9) and drawn <= gpu_share * (1 + 1e-9))
+
+
+def test_a_full_gpu_refuses_who_would_fit_the_processor():
+    plan, _ = stage(*[Detail() for _ in range(8)])
+    assert plan.fits_at_least(10 * SECOND) and plan.fits_at_least(10 * SECOND, SECOND)
+    assert not plan.fits_at_least(10 * SECOND, 0.001 * SECOND)
+
+
+def test_lateness_takes_of_the_gpus_time_too_but_no_picture():
+    plan, parts = stage(*[Detail() for _ in range(3)])
+    plan.make(0, 10 * SECOND, 0.4, SECOND)
+    assert loads(plan)[1] <= 0.4 and all(part.rung.draws for part in parts)
+    plan.make(SECOND, 10 * SECOND, 0.0, SECOND)
+    assert all(part.rung.draws for part in parts)

@@ -185,6 +185,12 @@ def serve(
     ring: Annotated[
         str, typer.Option(help="auto, or nothing but: posix, named_mapping, cuda_ipc.")
     ] = "auto",
+    profile: Annotated[
+        str, typer.Option(help="What draws: cpu, or gpu (experimental; needs mien[gpu]).")
+    ] = "cpu",
+    gpu_fallback: Annotated[
+        bool, typer.Option(help="Draw on the CPU where there is no GPU, or none any more.")
+    ] = False,
     motion: Motion = None,
     steps: Steps = None,
     guidance: Guidance = None,
@@ -206,6 +212,8 @@ def serve(
         ring=ring,
         max_actors=max_actors,
         cpu_fraction=checked_share(cpu_fraction),
+        profile=profile,
+        gpu_fallback=gpu_fallback,
         motion=choice,
     )
     serve_stage(config, until_stdin_closes=until_stdin_closes)

@@ -242,7 +242,7 @@ def examine() -> Report:
         zmq=zmq_state(),
         run_dir=default_run_dir(),
         uses=Choices(
-            codec="geometric, on the CPU (numba and OpenCV)",
+            codec="profile cpu; gpu where asked for (mien serve --profile gpu)",
             motion=motion,
             ring=offered[0]["kind"],
             transport="tcp on loopback with CURVE" if os.name == "nt" else "ipc",

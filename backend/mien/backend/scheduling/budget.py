@@ -113,6 +113,34 @@ class Spending:
         return spent, median(self._unseen) if sure else 0.0
 
 
+class GpuSpending:
+    """What the GPU spent on pictures, in microseconds of a second. `noted` by any thread."""
+
+    def __init__(self) -> None:
+        self._noted_us = 0.0
+        self._lock = threading.Lock()
+        self._looks: deque[tuple[int, float]] = deque(maxlen=_SPENT_LOOKS)
+
+    def noted(self, us: float) -> None:
+        """A batch that was finished."""
+        with self._lock:
+            self._noted_us += us
+
+    def look(self, at_us: int) -> None:
+        """Remembers what was spent until now."""
+        if not self._looks or at_us - self._looks[-1][0] >= _LEAST_US:
+            self._looks.append((at_us, self._noted_us))
+
+    @property
+    def spent_us(self) -> float:
+        """Of a second, lately."""
+        looks = list(self._looks)
+        if len(looks) < 2:
+            return 0.0
+        (began_us, before_us), (ended_us, after_us) = looks[0], looks[-1]
+        return (after_us - before_us) * _SECOND_US / (ended_us - began_us)
+
+
 class Trust:
     """How much of the capacity there really is, 0..1."""
 

@@ -50,7 +50,7 @@ def batch_of(actors: int) -> int:
 
 
 class CostTable:
-    """The table. Times in microseconds of a core."""
+    """The table. Times in microseconds of a core; pictures' of a GPU where that draws."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -66,6 +66,13 @@ class CostTable:
         """A picture took `us`."""
         with self._lock:
             self._decode.setdefault(size_px, _Mean(us)).add(us)
+
+    def forget_decode(self, guess_us: float | None = None) -> None:
+        """Pictures are drawn elsewhere from here on: what a whole one cost there is a guess."""
+        with self._lock:
+            self._decode.clear()
+            if guess_us is not None:
+                self._decode[SIZES_PX[-1]] = _Mean(guess_us)
 
     def decode_us(self, size_px: int) -> float:
         """Of a picture; what was never drawn is judged by its neighbours. None is free."""

@@ -1,10 +1,11 @@
 """The plan: which rung every actor stands on, so that all together fit the budget.
 
 Knows each actor's wish and importance, the cost table, and a capacity in microseconds of work a
-second. The least important give way first, evenly among equals, and in the order of the ladder:
-nobody loses pictures while anyone has quality left to give. Down at once, up only after a while
-with room to spare, and the less eagerly the more often that was hasty. Refuses to know clocks,
-threads and how anything is drawn: it is told what time it is.
+second: of the processor's, and of the GPU's where that draws. The least important give way first,
+evenly among equals, and in the order of the ladder: nobody loses pictures while anyone has quality
+left to give. Down at once, up only after a while with room to spare, and the less eagerly the more
+often that was hasty. Refuses to know clocks, threads and how anything is drawn: it is told what
+time it is.
 """
 
 from __future__ import annotations
@@ -84,9 +85,9 @@ class _Load:
             self._drawn_us += count * rung.fps * self._sizes[rung.size_px]
 
     @property
-    def us(self) -> float:
-        """A second's work."""
-        return self._drawn_us + self.moved_us
+    def drawn_us(self) -> float:
+        """What of a second's work is pictures."""
+        return self._drawn_us
 
     @property
     def moved_us(self) -> float:
@@ -114,7 +115,7 @@ class Plan:
         self._block_frames = block_frames
         self._config = config
         self._parts: dict[int, Part] = {}
-        self.planned_us = 0.0
+        self.planned_us = self.planned_gpu_us = 0.0
         self._lost = [0, 0]  # degradations and recoveries of those that left
 
     def __len__(self) -> int:
@@ -157,21 +158,27 @@ class Plan:
         """Another wish for an actor."""
         part.aim(detail, self._full_steps)
 
-    def fits_at_least(self, capacity_us: float) -> bool:
-        """Whether all could be drawn, were all as modest as drawing allows."""
+    def fits_at_least(self, capacity_us: float, gpu_us: float | None = None) -> bool:
+        """Whether all could be drawn, were all as modest as drawing allows. See `make`."""
         load = self._new_load()
         for part in self._parts.values():
             load.change(_least(part.ladder), 1)
-        return self._fits(load, capacity_us)
+        return self._fits(load, capacity_us, gpu_us)
 
-    def make(self, at_us: int, capacity_us: float, trusted: float = 1.0) -> None:
+    def make(
+        self, at_us: int, capacity_us: float, trusted: float = 1.0, gpu_us: float | None = None
+    ) -> None:
         """Puts every actor on its rung, for a `capacity_us` of work a second.
 
         `trusted`: what of it there seems to be, by how late pictures come. That takes quality, but
-        no picture: not to draw at all is for those who said how much may be spent.
+        no picture: not to draw at all is for those who said how much may be spent. `gpu_us`: what a
+        GPU may spend of a second on pictures; None: the processor draws them.
         """
-        needed = self._rungs_for(capacity_us, trusted)
-        spare = self._rungs_for(capacity_us * self._config.room_share, trusted)
+        room = self._config.room_share
+        needed = self._rungs_for(capacity_us, trusted, gpu_us)
+        spare = self._rungs_for(
+            capacity_us * room, trusted, None if gpu_us is None else gpu_us * room
+        )
         for part in self._parts.values():
             if needed[part.actor_id] > part.at:
                 self._down(part, needed[part.actor_id], at_us)
@@ -182,16 +189,25 @@ class Plan:
         load = self._new_load()
         for part in self._parts.values():
             load.change(part.rung, 1)
-        self.planned_us = load.us
+        on_gpu = gpu_us is not None
+        self.planned_gpu_us = load.drawn_us if on_gpu else 0.0
+        self.planned_us = load.moved_us + (0.0 if on_gpu else load.drawn_us)
 
-    def _fits(self, load: _Load, capacity_us: float) -> bool:
+    def _fits(self, load: _Load, capacity_us: float, gpu_us: float | None) -> bool:
+        moved_us, drawn_us = load.moved_us, load.drawn_us
         # All motion is made by one thread, whatever the number of cores.
-        return load.us <= capacity_us and load.moved_us <= self._config.motion_us
+        if moved_us > self._config.motion_us:
+            return False
+        if gpu_us is None:
+            return moved_us + drawn_us <= capacity_us
+        return moved_us <= capacity_us and drawn_us <= gpu_us
 
     def _new_load(self) -> _Load:
         return _Load(self._costs, self._block_frames, self._config.lanes_together)
 
-    def _rungs_for(self, capacity_us: float, trusted: float) -> dict[int, int]:
+    def _rungs_for(
+        self, capacity_us: float, trusted: float, gpu_us: float | None
+    ) -> dict[int, int]:
         """The best rungs that fit, by actor."""
         load = self._new_load()
         at = dict.fromkeys(self._parts, 0)
@@ -201,7 +217,8 @@ class Plan:
             heapq.heappush(giving, _turn(part, 0))
         while giving:
             drawn = giving[0][0] == 0  # whether whoever gives way next is drawn after it
-            if self._fits(load, capacity_us * (trusted if drawn else 1.0)):
+            share = trusted if drawn else 1.0
+            if self._fits(load, capacity_us * share, None if gpu_us is None else gpu_us * share):
                 break
             *_, actor_id = heapq.heappop(giving)
             part = self._parts[actor_id]

@@ -94,7 +94,10 @@ class TorchExecutor:
                 self._eager(fixed)
         self.stream.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=self.stream):
+        # What other threads do meanwhile (a ring is made, a character joins) is no fault of this.
+        with torch.cuda.graph(
+            graph, pool=self._pool, stream=self.stream, capture_error_mode="thread_local"
+        ):
             outputs = self._eager(fixed)
         kept = frozenset(port.name for port in self.ports.inputs if port.kept)
         return _Captured(graph, fixed, outputs, kept)

@@ -12,7 +12,7 @@ authors, who had no GPU. On the CPU the very same kernels go through Triton's in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,7 @@ class BatchDecoder:
         self.device = torch.device(device)
         on_gpu = self.device.type == "cuda"
         self.stream: Any = _stream(self.device) if on_gpu else None
+        self._side: Any = _stream(self.device) if on_gpu else None  # where characters are prepared
         self._dtype = DTYPES[parts.features or ("bf16" if on_gpu else "f32")]
 
         def executor(network: Any) -> Executor:
@@ -99,10 +100,17 @@ class BatchDecoder:
         self._fold_pixels = torch.from_numpy(pixels).to(self.device)
         self._fold_maps = torch.from_numpy(maps).to(self.device)
 
-    def add(self, character: Character) -> int:
-        """Take a character into the cast; returns its handle, for any number of actors."""
-        with self._on_stream():
+    def prepare(self, character: Character) -> Member:
+        """A character ready for `add`; takes a second. One thread may do so while another draws."""
+        with torch.cuda.stream(self._side):  # of None: does nothing
             member = member_of(character, self._reader, self.device, self._dtype)
+        if self._side is not None:
+            self._side.synchronize()
+        return member
+
+    def add(self, character: Character | Member) -> int:
+        """Take a character into the cast; returns its handle, for any number of actors."""
+        member = character if isinstance(character, Member) else self.prepare(character)
         self._cast[self._next] = member
         self._forget()
         self._next += 1
@@ -118,11 +126,19 @@ class BatchDecoder:
         self._laid_out = None
         self._batches.clear()
 
-    def decode(self, handles: Sequence[int], dynamics: F32, pose: F32, outs: Sequence[Any]) -> None:
+    def decode(
+        self,
+        handles: Sequence[int],
+        dynamics: F32,
+        pose: F32,
+        outs: Sequence[Any],
+        posed: Callable[[], None] = lambda: None,
+    ) -> None:
         """Draw a frame of each of B actors into `outs`, all of one size: 512 px or a whole part.
 
         `dynamics` [B, 52], `pose` [B, 6] as in `Decoder.decode`; `outs` [n, n, 4] uint8 on the
-        device, rows at any stride (see `pack.slot_of`). Returns before the frames are done, on a
+        device, rows at any stride (see `pack.slot_of`). `posed` is called on `stream` when the
+        processor's part is done and the device's begins. Returns before the frames are done, on a
         GPU: they are when `stream` has come so far. Raises ValueError or KeyError.
         """
         count = len(handles)
@@ -143,6 +159,7 @@ class BatchDecoder:
             host["slots"][:] = [slot[:2] for slot in slots]
             for i, member in enumerate(batch.members):
                 self._pose(member, dynamics[i], pose[i], {k: v[i] for k, v in host.items()})
+            posed()
             self._draw(batch, batch.upload.send(), slots[0][2])
 
     def _on_stream(self) -> Any:
