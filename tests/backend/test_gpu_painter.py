@@ -1,7 +1,7 @@
 """The painter over the real codec, without a GPU: its kernels go through Triton's interpreter.
 
-A frame takes a minute or two that way, so a daemon is not driven by it; one batch is drawn here, and
-`test_batch_drawing.py` drives a daemon with a painter small enough to see through.
+A frame takes a minute or two that way, so a daemon is not driven by it; one batch is drawn here,
+and `test_batch_drawing.py` drives a daemon with a painter small enough to see through.
 """
 
 import gc
