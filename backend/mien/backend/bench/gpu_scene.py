@@ -60,6 +60,18 @@ def stand_in() -> list[str]:
     return missing
 
 
+def moments() -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """The expressions [52] and poses [6] of a scene, in turn."""
+    rng, turns = np.random.default_rng(2), np.arange(6) < 3
+    return [
+        (
+            (0.4 * rng.random(52)).astype(np.float32),
+            (0.1 * np.sin(0.8 * k + np.arange(6)) * turns).astype(np.float32),
+        )
+        for k in range(POSES)
+    ]
+
+
 def write(character: Path, to: Path) -> None:
     """A scene of a character file. Needs the whole mien."""
     import torch
@@ -73,11 +85,8 @@ def write(character: Path, to: Path) -> None:
     batch = decoder._batch((handle,))
     member = batch.members[0]
     sent: dict[str, list[NDArray[Any]]] = {name: [] for name in (*SENT, "addresses")}
-    rng = np.random.default_rng(2)
-    for k in range(POSES):
+    for face, pose in moments():
         host = batch.upload.begin()
-        face = (0.4 * rng.random(52)).astype(np.float32)
-        pose = (0.1 * np.sin(0.8 * k + np.arange(6)) * (np.arange(6) < 3)).astype(np.float32)
         decoder._pose(member, face, pose, {name: array[0] for name, array in host.items()})
         for name, rows in sent.items():
             rows.append(np.array(host[name][0]))
@@ -129,7 +138,9 @@ class Replay:
             always=int(always),
             folds=SimpleNamespace(depth=depth),
             rig=SimpleNamespace(scale=scale),
-            features=torch.from_numpy(self._scene["features"]).to(self._device, self.decoder._dtype),
+            features=torch.from_numpy(self._scene["features"]).to(
+                self._device, self.decoder._dtype
+            ),
             code=torch.from_numpy(self._scene["code"]).to(self._device),
         )
         self.decoder._cast[0] = member
@@ -139,13 +150,14 @@ class Replay:
         """What OpenCV made of weights and layouts, where it is not there to make it again."""
         from mien.models.codec import canonical, folds
 
-        canonical.inner = lambda: self._scene["inner"]
         layout = self._scene["fold_pixels"], self._scene["fold_maps"]
-        folds.fold_layout = lambda: layout
+        vars(canonical)["inner"] = lambda: self._scene["inner"]
+        vars(folds)["fold_layout"] = lambda: layout
 
     def draw(self, outs: list[Any]) -> None:
         """One frame for as many actors as there are `outs`: slots [n, n, 4] uint8 on the device."""
         import torch
+
         from mien.models.codec.gpu.pack import slot_of
 
         count = len(outs)
