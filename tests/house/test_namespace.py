@@ -32,6 +32,11 @@ MAY_USE_TORCH = {
         "engine/torch_executor.py",
     )
 } | set((COMPONENTS["models"] / "codec/gpu").glob("*.py"))  # fmt: skip
+# The bench of a GPU, where somebody asks for one.
+MAY_USE_TORCH |= {
+    COMPONENTS["backend"] / "bench" / name
+    for name in ("gpu_bench.py", "gpu_scene.py", "profile.py")
+}
 # Besides torch, in files that are imported where somebody asks for a GPU.
 MAY_USE = {"triton": "gpu", "tensorrt": "tensorrt"}
 # Rings on a GPU, for who has one.
