@@ -32,7 +32,7 @@ MAY_USE_TORCH = {
         "engine/torch_executor.py",
     )
 } | set((COMPONENTS["models"] / "codec/gpu").glob("*.py"))  # fmt: skip
-MAY_USE_TORCH.add(COMPONENTS["backend"] / "gpu_painter.py")
+MAY_USE_TORCH |= {COMPONENTS["backend"] / name for name in ("gpu_painter.py", "bench/profile.py")}
 # Besides torch, in files that are imported where somebody asks for a GPU.
 MAY_USE = {"triton": "gpu", "tensorrt": "tensorrt"}
 # Rings on a GPU, for who has one.
