@@ -67,7 +67,8 @@ def _decoded(data: NDArray[np.uint8]) -> U8:
 
 def sit(studio: Any, seed: int) -> dict[str, NDArray[Any]]:
     """Render, enrol and drive one person. Raises EnrolmentError."""
-    from mien.models.codec.decoder import Decoder, FaceMesh
+    from mien.models.codec.decoder import Decoder
+    from mien.models.codec.face_mesh import FaceMesh
 
     sitter = studio.seat(seed)
     wanted = shots_of(sitter.body, seed, seed)[: 1 + len(STILLS)]

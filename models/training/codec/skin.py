@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
 from mien.models.codec.canonical import CANONICAL_PX, layout_of, unrolled
-from mien.models.codec.decoder import FaceMesh
+from mien.models.codec.face_mesh import FaceMesh
 from mien.models.codec.rasteriser import rasterise
 from mien.models.codec.skin_network import SkinNetwork
 from mien.models.codec.skin_shape import NARROW, TURN_GAIN, SkinShape
@@ -155,11 +155,12 @@ def _grids(mesh: FaceMesh, places: F32, points: F32) -> F32:
     source = (mesh.source[:, :2] + 0.5) / 256 - 1.0
     spots = (places + 0.5) * (2.0 / CANONICAL_PX) - 1.0
     values = np.c_[source, spots, np.ones(len(source))].astype(np.float32)
-    grid = np.zeros((TRUTH_PX, TRUTH_PX, 5), np.float32)
+    rows = np.zeros((TRUTH_PX, 5, TRUTH_PX), np.float32)
     depth = np.zeros((TRUTH_PX, TRUTH_PX), np.float32)
     small = points.copy()
     small[:, :2] = (small[:, :2] + 0.5) * HALF - 0.5
-    rasterise(small, values, mesh.seen(points.astype(np.float64)), grid, depth)
+    rasterise(small, values, mesh.seen(points.astype(np.float64)), rows, depth)
+    grid = np.ascontiguousarray(rows.transpose(0, 2, 1))
     holes = np.ones((TRUTH_PX, TRUTH_PX), np.uint8)
     for ring in (LEFT_EYE, RIGHT_EYE, MOUTH):
         cv2.fillPoly(holes, [np.round(small[list(ring), :2]).astype(np.int32)], 0)
