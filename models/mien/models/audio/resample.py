@@ -1,8 +1,9 @@
 """Any sample rate to 16 kHz, as a stream whose clock is exact.
 
 Knows a windowed-sinc polyphase filter and where every output sample lies in the input. Refuses to
-know formats or files. Output sample n lies at exactly n / 16000 s of the input's own clock: the
-filter is symmetric about that moment, so there is no delay to make up, only input to wait for.
+know formats or files. Output sample n lies at exactly n / 16000 s of the input's own clock, less
+half the filter's length: so it needs no input beyond that moment. The delay is a millisecond or
+three, which no lip shows; waiting for those milliseconds would cost a whole piece of a live stream.
 Any cut of the input gives the very same samples, because each is one dot product over one window.
 """
 
@@ -55,15 +56,15 @@ class Resampler:
             )  # fmt: skip
         self.rate_hz = rate_hz
         self._taps, self._half, self._exact = _filter_bank(rate_hz)
-        self._buffer = np.zeros(self._half - 1, np.float64)  # silence before the first sample
-        self._buffer_start = 1 - self._half  # index of the buffer's first sample in the input
+        self._buffer = np.zeros(2 * self._half - 1, np.float64)  # silence before the first sample
+        self._buffer_start = 1 - 2 * self._half  # index of the buffer's first sample in the input
         self._received = 0
         self._produced = 0
         self._ended = False
 
     @property
-    def wait_samples(self) -> int:
-        """Input samples that must have come after a moment before its output sample does."""
+    def delay_samples(self) -> int:
+        """Input samples by which the output lies behind."""
         return 0 if self.rate_hz == TARGET_RATE_HZ else self._half
 
     def feed(self, samples: F32) -> F32:
@@ -75,24 +76,13 @@ class Resampler:
             self._produced += len(samples)
             return np.asarray(samples, np.float32).copy()
         self._buffer = np.concatenate([self._buffer, np.asarray(samples, np.float64)])
-        # Output n needs input up to floor(n * rate / 16000) + half.
-        last = self._buffer_start + len(self._buffer) - 1 - self._half
-        ready = (last + 1) * TARGET_RATE_HZ - 1
-        return self._produce(max(ready // self.rate_hz + 1, self._produced) if ready >= 0 else 0)
+        # Output n needs input up to floor(n * rate / 16000).
+        return self._produce(-(-self._received * TARGET_RATE_HZ // self.rate_hz))
 
     def end(self) -> F32:
-        """Return the rest, [m]: the whole stream has ceil(input * 16000 / rate) samples."""
-        if self._ended:
-            return np.zeros(0, np.float32)
-        received = self._received
-        total = -(-received * TARGET_RATE_HZ // self.rate_hz)
-        silence = np.zeros(self._half + 2, np.float32)
-        rest = np.zeros(0, np.float32)
-        if self.rate_hz != TARGET_RATE_HZ and received:
-            self._buffer = np.concatenate([self._buffer, silence])
-            rest = self._produce(total)
+        """Return the rest: none. The stream has had its ceil(input * 16000 / rate) samples."""
         self._ended = True
-        return rest
+        return np.zeros(0, np.float32)
 
     def _produce(self, until: int) -> F32:
         pieces = [np.zeros(0, np.float32)]
@@ -100,11 +90,11 @@ class Resampler:
             upto = min(until, self._produced + _BLOCK_OUTPUTS)
             n = np.arange(self._produced, upto, dtype=np.int64)
             whole, part = np.divmod(n * self.rate_hz, TARGET_RATE_HZ)
-            first = whole - self._half + 1 - self._buffer_start
+            first = whole - 2 * self._half + 1 - self._buffer_start
             windows = np.lib.stride_tricks.sliding_window_view(self._buffer, 2 * self._half)[first]
             pieces.append(self._dot(windows, part).astype(np.float32))
             self._produced = upto
-        needed = self._produced * self.rate_hz // TARGET_RATE_HZ - self._half + 1
+        needed = self._produced * self.rate_hz // TARGET_RATE_HZ - 2 * self._half + 1
         drop = max(needed - self._buffer_start, 0)
         self._buffer = self._buffer[drop:].copy()
         self._buffer_start += drop
