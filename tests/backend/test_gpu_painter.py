@@ -1,7 +1,8 @@
 """The painter over the real codec, without a GPU: its kernels go through Triton's interpreter.
 
-A frame takes a minute or two that way, so a daemon is not driven by it; one batch is drawn here,
-and `test_batch_drawing.py` drives a daemon with a painter small enough to see through.
+A frame takes twenty seconds that way (a daemon would draw one to warm up, and be late with every
+other), so one actor's frame goes from its shot into its ring here, and `test_batch_drawing.py`
+drives a daemon with a painter small enough to see through.
 """
 
 import gc
@@ -12,16 +13,26 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("triton", reason="Triton is not installed (Linux alone has it)")
 
+from stage_helpers import wait_for  # noqa: E402
+
 from mien.backend import gpu_painter  # noqa: E402
+from mien.backend.batch_drawing import BatchDrawing, CastDecoder  # noqa: E402
+from mien.backend.clock import now_us  # noqa: E402
+from mien.backend.drawing import Canvas  # noqa: E402
 from mien.backend.gpu_painter import Gpu, GpuPainter, find_gpu, what_it_means  # noqa: E402
 from mien.backend.modelset import RealModels, make_models  # noqa: E402
+from mien.backend.rings import RingChooser, RingRequest  # noqa: E402
+from mien.backend.shot import Shot  # noqa: E402
 from mien.models.codec import harmony  # noqa: E402
 from mien.models.codec.decoder import Decoder  # noqa: E402
 from mien.models.codec.gpu.batch_decoder import BatchDecoder, Parts  # noqa: E402
 from mien.models.codec.skin_weights import shipped_model  # noqa: E402
 from mien.models.codec.warm import stand_in  # noqa: E402
 from mien.models.motion.types import ARKIT_INDEX  # noqa: E402
+from mien.protocol import shm  # noqa: E402
 from mien.protocol.errors import GpuLostError, GpuMemoryFullError, InvalidArgumentError  # noqa: E402
+from mien.protocol.ring import Geometry, RingReader  # noqa: E402
+from mien.protocol.wire import FrameFlag  # noqa: E402
 
 ODD_PX = 384  # no whole part of 512
 
@@ -45,23 +56,35 @@ def talking():
 
 
 @pytest.mark.slow
-def test_a_batch_is_drawn_into_the_hosts_memory_at_a_size_that_must_be_shrunk(painter):
+def test_an_actors_frame_comes_into_its_ring_at_a_size_that_must_be_shrunk(painter):
     cast = stand_in()
     handle = painter.add(cast)
     dynamics, pose = talking()
-    room = np.full((ODD_PX, ODD_PX + 8, 4), 9, np.uint8)  # rows of a ring lie its stride apart
-    painter.paint([handle], dynamics[None], pose[None], [room[:, :ODD_PX]])
-    assert (room[:, ODD_PX:] == 9).all()
+    name = shm.segment_name("0123456789abcdef", 77)
+    ring = RingChooser().choose().create(RingRequest(name, 77, 1, Geometry(2, 512, 512)))
+    seen, costs = [], []
+    canvas = Canvas(77, CastDecoder(handle, cast, None), ring, seen.append, 0)
+    reader = RingReader.open(ring.name, ring.size_bytes, 1)
+    drawing = BatchDrawing(painter, lambda *cost: costs.append(cost), None)
+    at = now_us()
+    drawing.submit(canvas, Shot(dynamics, pose, 0, 0, FrameFlag.IDLE, at, at, ()), ODD_PX)
+    wait_for(lambda: not canvas.busy, 250, "the frame")
+    drawing.close()
+    assert [drawn.error for drawn in seen] == [None]
+    pixels = reader.latest().pixels  # whose rows lay the ring's stride apart
+    reader.close()
+    ring.close()
+    assert pixels.shape == (ODD_PX, ODD_PX, 4)
     whole = torch.from_numpy(Decoder(cast).decode(dynamics, pose)).permute(2, 0, 1)[None].float()
     wanted = torch.nn.functional.interpolate(whole, (ODD_PX, ODD_PX), mode="area")[0]
-    off = np.abs(room[:, :ODD_PX].astype(float) - wanted.permute(1, 2, 0).numpy())
+    off = np.abs(pixels.astype(float) - wanted.permute(1, 2, 0).numpy())
     assert off.mean() < 0.6 and np.percentile(off, 99.9) < 4
-    (done,) = painter.finished()
-    assert (done.size_px, done.pictures) == (ODD_PX, 1) and done.us > 1000
+    ((size_px, pictures, us),) = costs
+    assert (size_px, pictures) == (ODD_PX, 1) and us > 1000
     assert painter.finished() == []
     painter.forget(handle)
     with pytest.raises((KeyError, ValueError)):
-        painter.paint([handle], dynamics[None], pose[None], [room[:, :ODD_PX]])
+        painter.paint([handle], dynamics[None], pose[None], [pixels])
 
 
 def test_errors_of_a_device_are_told_apart(painter):

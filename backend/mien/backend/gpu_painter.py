@@ -3,7 +3,7 @@
 Knows torch's streams, events and errors, how pixels get from the device to the host's memory, and
 that characters join from one thread while another one draws. Refuses to know actors and rings. A
 CUDA device is what it is for; NOT RUN on one by its authors, who had none. On torch's CPU the same
-road goes through Triton's interpreter, at a minute or two a frame: for a test.
+road goes through Triton's interpreter, at twenty seconds a frame: for a test.
 """
 
 from __future__ import annotations
