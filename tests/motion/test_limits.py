@@ -18,7 +18,7 @@ from mien.models.motion import (
     perform,
     soften,
 )
-from mien.models.motion.limits import MAX_TURN_RAD_S, SPEECH, clamp, soft_limit
+from mien.models.motion.limits import MAX_TURN_RAD_S, SPEECH, clamp, limit_one, soft_limit
 
 I = ARKIT_INDEX  # noqa: E741
 ALL = np.ones(1, bool)
@@ -142,3 +142,28 @@ def test_lanes_outside_the_mask_are_untouched():
     out_d, out_p = limit(state, dynamics, pose, [WIDE, WIDE], mask)
     assert out_d[0].any() and not out_d[1].any() and not out_p[1].any()
     assert state.any_shown.tolist() == [1, 0]
+
+
+def test_the_compiled_limiter_does_as_the_one_in_numpy():
+    """Joins, interruptions, leaps, and numbers that are none, over many frames."""
+    rng = np.random.default_rng(5)
+    limits = PoseLimits((-0.3, -0.5, -0.2), (0.4, 0.5, 0.3))
+    one, many = LimiterState.fresh(1), LimiterState.fresh(1)
+    mask = np.ones(1, np.bool_)
+    for frame in range(400):
+        if rng.random() < 0.05:
+            one.join(mask)
+            many.join(mask)
+        if rng.random() < 0.05:
+            one.interrupt(mask)
+            many.interrupt(mask)
+        face = rng.normal(0.3, 0.5, 52).astype(np.float32)
+        place = rng.normal(0, 0.4, 6).astype(np.float32)
+        if frame % 50 == 7:
+            face[:3], place[1] = (np.nan, np.inf, -np.inf), np.nan
+        want = limit(many, face[None, None], place[None, None], [limits], mask)
+        dynamics, pose = limit_one(one, face, place, limits)
+        np.testing.assert_allclose(dynamics, want[0][0, 0], atol=1e-6)
+        np.testing.assert_allclose(pose, want[1][0, 0], atol=1e-6)
+        for name in ("any_shown", "joined", "joining", "hushed"):
+            assert getattr(one, name)[0] == getattr(many, name)[0], name

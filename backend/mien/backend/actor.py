@@ -104,6 +104,13 @@ class Actor:
         return self._last_us
 
     @property
+    def could_go_on(self) -> bool:
+        """Whether its next block can be made already: no line is about to begin or to run dry."""
+        if self.line is None:
+            return not self._queue
+        return not self._script.starved and self._now_us >= self._still_until_us
+
+    @property
     def lead_us(self) -> int:
         """How far ahead of its sound the line is performed."""
         return self._lead.us

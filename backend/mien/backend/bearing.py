@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mien.backend.config import FRAME_US
-from mien.models.motion.limits import SOFTEN_FRAMES, LimiterState, PoseLimits, limit
+from mien.models.motion.limits import SOFTEN_FRAMES, LimiterState, PoseLimits, limit_one
 from mien.models.motion.types import COEFFICIENTS, F32
 
 _ALL = np.ones(1, np.bool_)
@@ -19,7 +19,7 @@ class Bearing:
     """What was shown, and how the next frame follows from it."""
 
     def __init__(self, limits: PoseLimits) -> None:
-        self._limits = [limits]
+        self._limits = limits
         self._state = LimiterState.fresh(1)
 
     @property
@@ -40,5 +40,4 @@ class Bearing:
 
     def bear(self, dynamics: F32, pose: F32) -> tuple[F32, F32]:
         """The frame to show for what the source says: dynamics [52], pose [6]."""
-        shown = limit(self._state, dynamics[None, None], pose[None, None], self._limits, _ALL)
-        return np.asarray(shown[0][0, 0], np.float32), np.asarray(shown[1][0, 0], np.float32)
+        return limit_one(self._state, dynamics, pose, self._limits)

@@ -38,6 +38,7 @@ class PlanConfig:
 
     every_us: int = 250_000  # the plan is made anew
     lanes_together: int = 8  # in one batch of motion, so that nobody waits long for another's
+    gather_us: int = 20_000  # who is due within this joins a batch that has room
     motion_us: float = 800_000.0  # of a second that the thread which moves everybody may take
     margin: float = 0.92  # of the budget that is planned for
     room_share: float = 0.85  # what a better rung must fit in
@@ -46,11 +47,12 @@ class PlanConfig:
     hasty_us: int = 5_000_000  # who goes down again within this was too eager
     most_patience_us: int = 60_000_000
     many_missed: float = 0.1  # pictures of a second, late or not drawn: give way
+    bad_seconds: int = 2  # of that in a row; one hiccup of the machine costs nothing
     few_missed: float = 0.01  # … and of one in which trust grows again
     least_shown: int = 20
     least_trust: float = 0.35  # below, lateness is hardly our own doing
     trust_falls: float = 0.9
-    trust_grows: float = 0.03  # a second
+    trust_grows: float = 0.05  # a second
     yields_us: int = 80_000  # how much later the less important count as due
 
 

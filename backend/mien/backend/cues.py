@@ -81,6 +81,8 @@ class LineCues:
 
     def over(self, standing: Controls, frame: int) -> Controls:
         """What is wished for at `frame` of the line, where `standing` is wished for otherwise."""
+        if not self._track.cues:
+            return standing
         mine = self._track(frame, 1)
         given = {type(cue) for cue in self._track.cues}
         kept = {

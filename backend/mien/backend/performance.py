@@ -306,7 +306,7 @@ class Performance:
             self._mind_plan(at_us)
             if not hungry:
                 return
-            self._step(self._most_urgent(hungry), at_us)
+            self._step(self._most_urgent(hungry, at_us), at_us)
             self._run_notes()
 
     def _alive(self, performer: Performer) -> bool:
@@ -326,10 +326,21 @@ class Performance:
         for performer in self._performers.values():
             self._guard(performer, at_us, lambda p: p.dispatch(self._drawing, at_us))
 
-    def _most_urgent(self, hungry: list[Performer]) -> list[Performer]:
-        """As many as one batch may hold without keeping the others waiting long."""
-        ordered = sorted(hungry, key=lambda p: p.urgency_us)
-        return ordered[: self._config.plan.lanes_together]
+    def _most_urgent(self, hungry: list[Performer], at_us: int) -> list[Performer]:
+        """As many as one batch may hold without keeping the others waiting long.
+
+        Where there is room, those join who will be hungry in a moment and whose sound is there: a
+        batch of eight costs little more than one of two.
+        """
+        together = self._config.plan.lanes_together
+        group = sorted(hungry, key=lambda p: p.urgency_us)[:together]
+        if len(group) < together:
+            until_us = at_us + self._config.plan.gather_us
+            soon = [
+                p for p in self._performers.values() if p not in group and p.could_join(until_us)
+            ]
+            group += sorted(soon, key=lambda p: p.urgency_us)[: together - len(group)]
+        return group
 
     @staticmethod
     def _guard(

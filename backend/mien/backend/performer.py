@@ -23,6 +23,9 @@ from mien.protocol.detail import Detail
 
 _KEPT_FREE = 3  # slots of a ring: being written, being read, the newest
 _MOST_WAITING = 16
+# After its tick a picture counts as missed: 80 ms before, its last sound was heard, and live speech
+# is promised within 170.
+DEADLINE_US = 80_000
 
 
 @dataclass(eq=False)
@@ -59,6 +62,12 @@ class Performer:
     def wants_motion(self, at_us: int) -> bool:
         """Whether its next frame of motion is due."""
         return self.rung.moves and self.actor.due_us <= at_us
+
+    def could_join(self, until_us: int) -> bool:
+        """Whether it needs a block of motion until then, and all that goes into it is there."""
+        if not self.rung.moves or self.actor.due_us > until_us:
+            return False
+        return self.actor.script.needs_block and self.actor.could_go_on
 
     @property
     def urgency_us(self) -> int:
@@ -107,7 +116,10 @@ class Performer:
             return
         for shot in self.shutter.expose(frame):
             due_us, release_us = shot.due_us + lag_us, shot.release_us + lag_us
-            self._waiting.append(replace(shot, due_us=due_us, release_us=release_us))
+            patience_us = DEADLINE_US - lag_us
+            self._waiting.append(
+                replace(shot, due_us=due_us, release_us=release_us, patience_us=patience_us)
+            )
         while len(self._waiting) > _MOST_WAITING:
             self._lose(self._waiting.popleft())
 

@@ -62,7 +62,7 @@ class Shutter:
         if not shots:
             self._owe(frame)
             return []
-        delayed = [_later(shot, self.behind_us, self._interval_us) for shot in shots]
+        delayed = [_later(shot, self.behind_us) for shot in shots]
         return [self._with_debts(delayed[0]), *delayed[1:]]
 
     def _every_nth(self, frame: Shot, together: bool) -> list[Shot]:
@@ -130,10 +130,9 @@ def _mixed(before: Shot, frame: Shot, share: float) -> Shot:
     )
 
 
-def _later(shot: Shot, by_us: int, interval_us: int) -> Shot:
+def _later(shot: Shot, by_us: int) -> Shot:
     return replace(
         shot,
         due_us=shot.due_us + by_us,
         release_us=shot.release_us + by_us,
-        patience_us=min(interval_us, FRAME_US),
     )

@@ -75,12 +75,14 @@ def test_one_burst_of_unplanned_work_is_no_reason_to_take_quality():
     assert spent > 3 * unseen
 
 
-def test_lateness_costs_trust_at_once_and_time_restores_it():
+def test_lateness_that_lasts_costs_trust_and_time_restores_it():
     trust = Trust(CONFIG)
     trust.told(0, 0, 0, 0.5)
     trust.told(1_000_000, 50, 10, 0.5)
+    assert trust.share == 1.0  # one hiccup
+    trust.told(2_000_000, 50, 10, 0.5)
     assert trust.share == pytest.approx(0.45)  # less than what was planned, so that it matters
-    for second in range(2, 40):
+    for second in range(3, 40):
         trust.told(second * 1_000_000, 50, 0, 0.3)
     assert trust.share == 1.0
 

@@ -148,7 +148,7 @@ class Trust:
         self._config = config
         self.share = 1.0
         self._since_us: int | None = None
-        self._shown = self._missed = 0
+        self._shown = self._missed = self._bad_seconds = 0
 
     def told(self, at_us: int, shown: int, missed: int, used_share: float) -> None:
         """`shown` pictures since the last time, of which `missed` came late or not at all.
@@ -161,7 +161,9 @@ class Trust:
         self._missed += missed
         if at_us - self._since_us < _SECOND_US:
             return
-        if self._missed > config.many_missed * max(self._shown, config.least_shown):
+        many = self._missed > config.many_missed * max(self._shown, config.least_shown)
+        self._bad_seconds = self._bad_seconds + 1 if many else 0
+        if self._bad_seconds >= config.bad_seconds:
             self.share = max(config.least_trust, min(self.share, used_share) * config.trust_falls)
         elif self._missed <= config.few_missed * self._shown:
             self.share = min(1.0, self.share + config.trust_grows)

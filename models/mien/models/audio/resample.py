@@ -13,6 +13,7 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from mien.models.audio.errors import AudioError
@@ -88,11 +89,12 @@ class Resampler:
         pieces = [np.zeros(0, np.float32)]
         while self._produced < until:
             upto = min(until, self._produced + _BLOCK_OUTPUTS)
-            n = np.arange(self._produced, upto, dtype=np.int64)
-            whole, part = np.divmod(n * self.rate_hz, TARGET_RATE_HZ)
-            first = whole - 2 * self._half + 1 - self._buffer_start
-            windows = np.lib.stride_tricks.sliding_window_view(self._buffer, 2 * self._half)[first]
-            pieces.append(self._dot(windows, part).astype(np.float32))
+            piece = np.empty(upto - self._produced, np.float32)
+            _filtered(
+                self._buffer, self._buffer_start, self._taps, self._exact, self.rate_hz,
+                self._produced, piece,
+            )  # fmt: skip
+            pieces.append(piece)
             self._produced = upto
         needed = self._produced * self.rate_hz // TARGET_RATE_HZ - 2 * self._half + 1
         drop = max(needed - self._buffer_start, 0)
@@ -100,16 +102,31 @@ class Resampler:
         self._buffer_start += drop
         return np.concatenate(pieces)
 
-    def _dot(self, windows: NDArray[np.float64], part: NDArray[np.int64]) -> NDArray[np.float64]:
-        phases = len(self._taps) - 1
-        if self._exact:
-            taps = self._taps[part * phases // TARGET_RATE_HZ]
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def _filtered(
+    buffer: NDArray[np.float64], start: int, taps: NDArray[np.float64], exact: bool, rate_hz: int,
+    first: int, out: F32,
+) -> None:  # fmt: skip # pragma: no cover - compiled
+    """Output samples from `first` on into `out`; `buffer` begins with input sample `start`."""
+    phases, width = taps.shape[0] - 1, taps.shape[1]
+    for i in range(len(out)):
+        at = (first + i) * rate_hz
+        whole, part = at // TARGET_RATE_HZ, at % TARGET_RATE_HZ
+        begin = whole - width + 1 - start
+        total = 0.0
+        if exact:
+            row = part * phases // TARGET_RATE_HZ
+            for k in range(width):
+                total += buffer[begin + k] * taps[row, k]
         else:
             place = part * (phases / TARGET_RATE_HZ)
-            low = place.astype(np.int64)
-            share = (place - low)[:, None]
-            taps = (1 - share) * self._taps[low] + share * self._taps[low + 1]
-        return np.asarray((windows * taps).sum(1))
+            row = int(place)
+            share = place - row
+            for k in range(width):
+                tap = taps[row, k] + share * (taps[row + 1, k] - taps[row, k])
+                total += buffer[begin + k] * tap
+        out[i] = total
 
 
 def resample(samples: F32, rate_hz: int) -> F32:

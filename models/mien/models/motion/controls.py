@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,15 @@ _NEUTRAL: dict[type[Cue], tuple[float, ...]] = {
     HeadCue: (0.0, 0.0, 0.0),
     BlinkCue: (0.0,),
 }
+
+
+@lru_cache(maxsize=8)
+def _no_wishes(frames: int) -> Controls:
+    """Neutral controls to be shared: their arrays cannot be written to."""
+    controls = Controls.neutral(frames)
+    for array in vars(controls).values():
+        array.setflags(write=False)
+    return controls
 
 
 def cue_values(cue: Cue) -> tuple[float, ...]:
@@ -116,6 +126,8 @@ class CueTrack:
 
     def __call__(self, first_frame: int, frames: int) -> Controls:
         """Return the controls of `frames` frames from `first_frame`; before 0 they are as at 0."""
+        if not self.cues:  # as a rule, and asked for every frame of every actor
+            return _no_wishes(frames)
         times_us = np.maximum(np.arange(first_frame, first_frame + frames), 0) * FRAME_US
         return self.at(times_us.astype(np.int64))
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.models.motion.lanes import F64, I64, LaneArrays
+from mien.models.motion.limits_kernel import advance
 from mien.models.motion.types import ARKIT_INDEX, COEFFICIENTS, F32, FRAME_RATE_HZ, Mask
 
 JAW_OPEN, MOUTH_CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
@@ -37,6 +38,8 @@ MAX_TURN_RAD_S = np.radians(220.0)
 MAX_MOVE_S: F64 = np.array((1.5, 1.5, 12.0))  # head widths a second; z carries distance cues
 _MAX_STEP = np.array((MAX_TURN_RAD_S,) * 3 + tuple(MAX_MOVE_S)) / FRAME_RATE_HZ
 _JOIN_POSE_FRAMES, _JOIN_FACE_FRAMES = 14, 5
+_LENGTHS: F64 = np.array((_JOIN_FACE_FRAMES,) * COEFFICIENTS + (_JOIN_POSE_FRAMES,) * 6, np.float64)
+_SPOKEN: NDArray[np.bool_] = np.isin(np.arange(COEFFICIENTS), SPEECH)
 _KNEE = 0.7
 
 
@@ -150,6 +153,22 @@ def limit(
     return shown_dynamics, shown_pose
 
 
+def limit_one(state: LimiterState, dynamics: F32, pose: F32, limits: PoseLimits) -> tuple[F32, F32]:
+    """`limit` for one frame of a state of one lane, compiled: dynamics [52] and pose [6]."""
+    new = np.concatenate([dynamics, pose]).astype(np.float64)
+    counts = np.array(
+        (state.any_shown[0], state.joined[0], state.joining[0], state.hushed[0]), np.int64
+    )
+    low, high = np.array(limits.low), np.array(limits.high)
+    advance(
+        new, state.shown[0], state.offset[0], counts, low, high, _KNEE, _LENGTHS, _SPOKEN,
+        _SOFTEN_GAIN, _HUSH_FRAMES, _WAKE_FRAMES, _MAX_STEP, JAW_OPEN, MOUTH_CLOSE, _NEVER,
+    )  # fmt: skip
+    state.any_shown[0], state.joined[0], state.joining[0], state.hushed[0] = counts
+    shown = new.astype(np.float32)
+    return shown[:COEFFICIENTS], shown[COEFFICIENTS:]
+
+
 def _advance(state: LimiterState, face: F64, place: F64) -> F64:
     new: F64 = np.concatenate([face, place], axis=1)
     joining = state.joining > 0
@@ -172,8 +191,7 @@ def _advance(state: LimiterState, face: F64, place: F64) -> F64:
 
 def _fading(frames: I64) -> F64:
     """How much of the old offset is left, [L, 58]: face soon, pose more slowly."""
-    length = np.array((_JOIN_FACE_FRAMES,) * COEFFICIENTS + (_JOIN_POSE_FRAMES,) * 6)
-    u = np.clip((frames[:, None] + 1) / length, 0.0, 1.0)
+    u = np.clip((frames[:, None] + 1) / _LENGTHS, 0.0, 1.0)
     left: F64 = 1.0 - u * u * u * (u * (6 * u - 15) + 10)
     return left
 
