@@ -40,6 +40,10 @@ class PlanConfig:
     lanes_together: int = 8  # in one batch of motion, so that nobody waits long for another's
     gather_us: int = 20_000  # who is due within this joins a batch that has room
     motion_us: float = 800_000.0  # of a second that the thread which moves everybody may take
+    least_motion_us: float = 100_000.0
+    most_busy: float = 0.95  # of its time; above, that thread falls behind
+    room_falls: float = 0.97  # a plan, then
+    room_follows: float = 0.1  # a plan, otherwise
     margin: float = 0.92  # of the budget that is planned for
     room_share: float = 0.85  # what a better rung must fit in
     patience_us: int = 2_000_000  # before a better rung is taken

@@ -277,7 +277,9 @@ class Performance:
                     due.append(self.steward.next_us)
                 timeout_s = max(min(due) - now_us(), 0) / 1e6 if due else None
                 if timeout_s != 0:
+                    began_us = now_us()
                     self._bell.wait(timeout_s)
+                    self.steward.room.waited(now_us() - began_us)
             return not self._stopping
 
     def _run_notes(self) -> None:

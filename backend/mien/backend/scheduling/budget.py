@@ -141,6 +141,40 @@ class GpuSpending:
         return (after_us - before_us) * _SECOND_US / (ended_us - began_us)
 
 
+class ThreadRoom:
+    """How much motion fits on the one thread that moves everybody, in microseconds a second.
+
+    That thread also converts sound, heeds cues and hands pictures on, all of which grows with the
+    actors and none of which is in the plan: so what is planned is held against how busy it is.
+    """
+
+    def __init__(self, config: PlanConfig) -> None:
+        self._config = config
+        self._waited_us = 0
+        self._since_us: int | None = None
+        self.us = config.motion_us
+
+    def waited(self, us: int) -> None:
+        """The thread had nothing to do for so long."""
+        self._waited_us += us
+
+    def look(self, at_us: int, moved_us: float) -> float:
+        """What fits, where motion of `moved_us` a second was planned since the last look."""
+        config, since_us = self._config, self._since_us
+        self._since_us, waited_us, self._waited_us = at_us, self._waited_us, 0
+        if since_us is None or at_us - since_us < _LEAST_US:
+            return self.us
+        busy = 1.0 - min(waited_us / (at_us - since_us), 1.0)
+        if busy > config.most_busy:  # it may be far behind: how far is not seen from here
+            self.us = max(self.us * config.room_falls, config.least_motion_us)
+        elif moved_us > config.least_motion_us:
+            fits_us = config.motion_us * min(moved_us / (busy * 1e6), 1.0)
+            self.us += config.room_follows * (fits_us - self.us)
+        else:
+            self.us += config.room_follows * (config.motion_us - self.us)
+        return self.us
+
+
 class Trust:
     """How much of the capacity there really is, 0..1."""
 

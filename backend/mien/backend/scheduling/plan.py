@@ -115,7 +115,8 @@ class Plan:
         self._block_frames = block_frames
         self._config = config
         self._parts: dict[int, Part] = {}
-        self.planned_us = self.planned_gpu_us = 0.0
+        self.planned_us = self.planned_gpu_us = self.moved_us = 0.0
+        self.motion_us = config.motion_us  # that the thread which moves everybody may take
         self._lost = [0, 0]  # degradations and recoveries of those that left
 
     def __len__(self) -> int:
@@ -191,12 +192,13 @@ class Plan:
             load.change(part.rung, 1)
         on_gpu = gpu_us is not None
         self.planned_gpu_us = load.drawn_us if on_gpu else 0.0
+        self.moved_us = load.moved_us
         self.planned_us = load.moved_us + (0.0 if on_gpu else load.drawn_us)
 
     def _fits(self, load: _Load, capacity_us: float, gpu_us: float | None) -> bool:
         moved_us, drawn_us = load.moved_us, load.drawn_us
         # All motion is made by one thread, whatever the number of cores.
-        if moved_us > self._config.motion_us:
+        if moved_us > self.motion_us:
             return False
         if gpu_us is None:
             return moved_us + drawn_us <= capacity_us

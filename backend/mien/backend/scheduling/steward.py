@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 
 from mien.backend.config import PlanConfig
-from mien.backend.scheduling.budget import Budget, Budgets, GpuSpending, Spending, Trust
+from mien.backend.scheduling.budget import Budget, Budgets, GpuSpending, Spending, ThreadRoom, Trust
 from mien.backend.scheduling.costs import Cost, CostTable
 from mien.backend.scheduling.plan import Part, Plan
 from mien.protocol import control_pb2 as pb
@@ -48,6 +48,7 @@ class Steward:
         self.budgets = Budgets(own)
         self._config = config
         self._trust = Trust(config)
+        self.room = ThreadRoom(config)
         self._plan: Plan | None = None
         self._next_us = 0
         self._spent_us = self._unplanned_us = 0.0
@@ -135,6 +136,7 @@ class Steward:
         gpu = self._gpu
         if gpu is not None:
             gpu.look(at_us)
+        self.plan.motion_us = self.room.look(at_us, self.plan.moved_us)
         before = {part.actor_id: part.rung for part in self.plan}
         self.plan.make(at_us, self._capacity_us(), self._trust.share, self._gpu_capacity_us())
         changed = [part for part in self.plan if before[part.actor_id] != part.rung]

@@ -92,11 +92,12 @@ class PcmDecoder:
         used = len(whole) // frame_bytes * frame_bytes
         self._rest = whole[used:]
         raw = np.frombuffer(whole[:used], self._dtype).reshape(-1, self._channels)
-        if raw.dtype.kind == "i":
+        if raw.dtype.kind == "i":  # whole numbers need no repair
             samples = raw.astype(np.float32) / np.float32(32768.0)
-        else:
-            samples = raw.astype(np.float32)
-        return fold(self._repair(samples))
+            self.report.samples += samples.size
+            self.report.clipped += int((np.abs(samples) >= _CLIPPED).sum())
+            return fold(samples)
+        return fold(self._repair(raw.astype(np.float32)))
 
     def end(self) -> int:
         """Forget a sample cut short by the end of the stream; return how many bytes it had."""
