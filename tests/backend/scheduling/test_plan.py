@@ -104,6 +104,16 @@ def test_all_motion_fits_on_its_one_thread_however_many_cores_there_are():
     assert any(part.rung.kind == pb.RUNG_FEWER_STEPS for part in parts)
 
 
+def test_where_motion_is_too_much_the_least_important_are_held_and_the_others_drawn():
+    plan, parts = stage(Detail(priority=5), *[Detail(size_px=128) for _ in range(15)])
+    plan.motion_us = 90_000.0
+    plan.make(0, 64 * SECOND)
+    assert parts[0].rung.draws and parts[0].rung.steps == 1
+    held = [part for part in parts if part.rung.kind == pb.RUNG_HELD]
+    assert 0 < len(held) < 15 and plan.moved_us <= 90_000.0
+    assert all(part.rung.draws for part in parts if part not in held)
+
+
 def test_down_at_once_up_only_after_a_while_one_rung_at_a_time():
     plan, (part,) = stage(Detail())
     plan.make(0, 0.1 * SECOND)

@@ -164,7 +164,8 @@ class Plan:
         load = self._new_load()
         for part in self._parts.values():
             load.change(_least(part.ladder), 1)
-        return self._fits(load, capacity_us, gpu_us)
+        # All motion is made by one thread, whatever the number of cores.
+        return load.moved_us <= self.motion_us and self._fits(load, capacity_us, gpu_us)
 
     def make(
         self, at_us: int, capacity_us: float, trusted: float = 1.0, gpu_us: float | None = None
@@ -175,11 +176,8 @@ class Plan:
         no picture: not to draw at all is for those who said how much may be spent. `gpu_us`: what a
         GPU may spend of a second on pictures; None: the processor draws them.
         """
-        room = self._config.room_share
         needed = self._rungs_for(capacity_us, trusted, gpu_us)
-        spare = self._rungs_for(
-            capacity_us * room, trusted, None if gpu_us is None else gpu_us * room
-        )
+        spare = self._rungs_for(capacity_us, trusted, gpu_us, self._config.room_share)
         for part in self._parts.values():
             if needed[part.actor_id] > part.at:
                 self._down(part, needed[part.actor_id], at_us)
@@ -195,11 +193,26 @@ class Plan:
         self.moved_us = load.moved_us
         self.planned_us = load.moved_us + (0.0 if on_gpu else load.drawn_us)
 
+    def _move_less(self, load: _Load, at: dict[int, int], most_us: float) -> None:
+        """Fits motion onto its thread, changing rungs in `at`: fewer steps, then holding still.
+
+        What lies between on the ladder spares pictures, and would not help. Those who matter least
+        are held, so that the others go on in time.
+        """
+        moving = [(*_movers_turn(part, 0), part) for part in self._parts.values()]
+        heapq.heapify(moving)
+        while moving and load.moved_us > most_us:
+            part = heapq.heappop(moving)[-1]
+            now, ladder = at[part.actor_id], part.ladder
+            following = now + 1 if ladder[now].steps > 1 else len(ladder) - 1
+            load.change(ladder[now], -1)
+            load.change(ladder[following], 1)
+            at[part.actor_id] = following
+            if ladder[following].moves:
+                heapq.heappush(moving, (*_movers_turn(part, following), part))
+
     def _fits(self, load: _Load, capacity_us: float, gpu_us: float | None) -> bool:
         moved_us, drawn_us = load.moved_us, load.drawn_us
-        # All motion is made by one thread, whatever the number of cores.
-        if moved_us > self.motion_us:
-            return False
         if gpu_us is None:
             return moved_us + drawn_us <= capacity_us
         return moved_us <= capacity_us and drawn_us <= gpu_us
@@ -208,15 +221,20 @@ class Plan:
         return _Load(self._costs, self._block_frames, self._config.lanes_together)
 
     def _rungs_for(
-        self, capacity_us: float, trusted: float, gpu_us: float | None
+        self, capacity_us: float, trusted: float, gpu_us: float | None, room: float = 1.0
     ) -> dict[int, int]:
-        """The best rungs that fit, by actor."""
+        """The best rungs that fit into a share `room` of what there is, by actor."""
+        capacity_us *= room
+        gpu_us = None if gpu_us is None else gpu_us * room
         load = self._new_load()
         at = dict.fromkeys(self._parts, 0)
-        giving: list[tuple[int, int, int, float, int]] = []
         for part in self._parts.values():
             load.change(part.ladder[0], 1)
-            heapq.heappush(giving, _turn(part, 0))
+        self._move_less(load, at, self.motion_us * room)
+        giving: list[tuple[int, int, int, float, int]] = []
+        for part in self._parts.values():
+            if at[part.actor_id] + 1 < len(part.ladder):
+                heapq.heappush(giving, _turn(part, at[part.actor_id]))
         while giving:
             drawn = giving[0][0] == 0  # whether whoever gives way next is drawn after it
             share = trusted if drawn else 1.0
@@ -257,6 +275,13 @@ def _turn(part: Part, at: int) -> tuple[int, int, int, float, int]:
     phase = {pb.RUNG_MOTION_ONLY: 1, pb.RUNG_HELD: 2}.get(following, 0)
     detail = part.detail
     return phase, detail.priority, at, -detail.distance_m, part.actor_id
+
+
+def _movers_turn(part: Part, at: int) -> tuple[bool, int, int, float, int]:
+    """Who gives motion before whom: all give steps before anybody is held."""
+    detail = part.detail
+    held = part.ladder[at].steps <= 1
+    return held, detail.priority, at, -detail.distance_m, part.actor_id
 
 
 def _least(ladder: tuple[Rung, ...]) -> Rung:
