@@ -12,6 +12,7 @@ import mien.protocol
 
 PUBLIC = """
 EMOTIONS PROTOCOL_VERSION ActorHandle ActorLostError ActorState ActorStats AudioError
+Budget Detail StageCost StageStats
 CharacterFileInvalidError CharacterRef Client ClosedError ConnectionLostError Cue Curves
 DeviceFrame DaemonNotRunningError EnrolmentFailedError ErrorCode Face Frame FrameFlag GpuLostError
 GpuMemoryFullError GpuMismatchError InternalError
@@ -34,12 +35,12 @@ def test_the_public_surface_is_exactly_this():
 
 
 def test_a_client_and_an_actor_offer_exactly_this():
-    client = """close connect enroll engine_profile epoch load server_id shutdown spawn state stats
+    client = """close connect enroll engine_profile epoch load server_id set_budget shutdown spawn state stats
         wait_connected"""
-    inside = "forget on_connected on_data on_lost pump request spawn_again"
+    inside = "forget on_connected on_data on_lost pump request spawn_again tell"
     assert public_names(mien.protocol.Client) == {*client.split(), *inside.split()}
     actor = "at close cue curves frames interrupt latest respawn say state stream"
-    actor += " latest_device ring_reason watch_curves"
+    actor += " latest_device ring_reason watch_curves detail set_detail"
     inside = "abandon attach on_away on_back on_data on_lost"
     assert public_names(mien.protocol.ActorHandle) == {*actor.split(), *inside.split()}
 
