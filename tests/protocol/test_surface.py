@@ -35,8 +35,8 @@ def test_the_public_surface_is_exactly_this():
 
 
 def test_a_client_and_an_actor_offer_exactly_this():
-    client = """close connect enroll engine_profile epoch load server_id set_budget shutdown spawn state
-        stats wait_connected"""
+    client = """close connect enroll engine_profile epoch load server_id set_budget shutdown spawn
+        state stats wait_connected"""
     inside = "forget on_connected on_data on_lost pump request spawn_again tell"
     assert public_names(mien.protocol.Client) == {*client.split(), *inside.split()}
     actor = "at close cue curves frames interrupt latest respawn say state stream"
