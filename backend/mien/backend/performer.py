@@ -42,7 +42,6 @@ class Performer:
     yields_us: int = 0  # to the more important
     shutter: Shutter = field(default_factory=Shutter)
     reported_nan: int = 0
-    skipped: int = 0  # shots without a picture, since the actor is not drawn
     _counted: tuple[int, int] = (0, 0)
     _waiting: deque[Shot] = field(default_factory=deque)
 
@@ -111,7 +110,6 @@ class Performer:
         if frame is None:
             return
         if not self.rung.draws:
-            self.skipped += 1
             self.news.moved(frame)
             return
         for shot in self.shutter.expose(frame):
